@@ -1,0 +1,1 @@
+"""Settings (environment) and the register (typed TOML): everything that is policy or place."""

@@ -1,0 +1,1 @@
+"""The composition root: how Samkat is started (command line, local server, watcher, deployments)."""

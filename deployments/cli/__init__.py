@@ -1,0 +1,1 @@
+"""The command line: each command runs one flow or reads one view."""

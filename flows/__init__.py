@@ -1,0 +1,1 @@
+"""Flows: one pipeline a file; the body of a flow reads as the list of its stages."""

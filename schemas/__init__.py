@@ -1,0 +1,1 @@
+"""Contracts without I/O: warehouse tables by layer, record types, register types, expectations, errors."""

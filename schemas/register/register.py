@@ -1,0 +1,57 @@
+"""The register as a whole, and what only holds across its files."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pydantic import model_validator
+
+from schemas.register.base import RegisterModel
+from schemas.register.catalogue import CatalogueRules
+from schemas.register.guards import GuardPolicy
+from schemas.register.levels import LevelPolicy
+from schemas.register.libraries import Library
+from schemas.register.matching import MatchingPolicy
+from schemas.register.suppliers import Supplier
+
+
+class Register(RegisterModel):
+    """Everything that is policy."""
+
+    catalogue: CatalogueRules
+    suppliers: tuple[Supplier, ...]
+    libraries: tuple[Library, ...]
+    matching: MatchingPolicy
+    levels: LevelPolicy
+    guards: GuardPolicy
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Register:
+        for kind, codes in (
+            ("suppliers", [each.code for each in self.suppliers]),
+            ("libraries", [each.sigel for each in self.libraries]),
+        ):
+            repeated = sorted({code for code in codes if codes.count(code) > 1})
+            if repeated:
+                raise ValueError(f"{kind}: {', '.join(repeated)} is there twice")
+        for library in self.libraries:
+            unknown = sorted(set(library.suppliers) - {each.code for each in self.suppliers})
+            if unknown:
+                raise ValueError(f"libraries: {library.sigel}: suppliers: unknown supplier {', '.join(unknown)}")
+        for supplier in self.suppliers:
+            unknown = sorted(set(supplier.libraries) - {each.sigel for each in self.libraries})
+            if unknown:
+                raise ValueError(f"suppliers: {supplier.code}: libraries: unknown sigel {', '.join(unknown)}")
+            if supplier.level_table and supplier.level_table not in self.levels.tables:
+                raise ValueError(f"suppliers: {supplier.code}: level_table: no table {supplier.level_table!r}")
+        return self
+
+    @cached_property
+    def supplier_by_code(self) -> dict[str, Supplier]:
+        """Suppliers by code."""
+        return {each.code: each for each in self.suppliers}
+
+    @cached_property
+    def library_by_sigel(self) -> dict[str, Library]:
+        """Libraries by sigel."""
+        return {each.sigel: each for each in self.libraries}

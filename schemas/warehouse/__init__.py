@@ -1,0 +1,1 @@
+"""Warehouse tables by layer (raw, stage, core) and the promised out views."""

@@ -1,0 +1,1 @@
+"""Overlay, bibs, holdings, history, review, undo."""

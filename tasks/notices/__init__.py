@@ -1,0 +1,1 @@
+"""What people are told: digests, rejects, worklists; the outbox and sending."""

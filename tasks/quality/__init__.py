@@ -1,0 +1,1 @@
+"""Expectations on a delivery, Data Docs, conservation."""

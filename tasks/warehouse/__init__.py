@@ -1,0 +1,1 @@
+"""The engine-neutral warehouse: engine, transactions, bulk loading, locks, ledger, views, migrations."""

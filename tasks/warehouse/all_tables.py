@@ -1,0 +1,6 @@
+"""Every table of the warehouse: importing this module fills the metadata."""
+
+from schemas.warehouse import core, raw, stage
+from schemas.warehouse.base import metadata
+
+__all__ = ["core", "metadata", "raw", "stage"]

@@ -1,0 +1,98 @@
+"""Bulk loading: COPY on PostgreSQL, `executemany` on SQLite, and id sets for set-based statements.
+
+Measured in the design: per-row inserts are 10 to 100 times slower (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+
+def bulk_insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Insert `rows` (plain tuples in the order of `columns`) and return how many there were.
+
+    Values must be what the driver takes as they are: str, int, float, bytes, bool, None. Instants and dates are
+    converted here, at the price of looking at each row of such a table.
+    """
+    converters = [
+        (index, table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect))
+        for index, name in enumerate(columns)
+        if _needs_conversion(table.c[name])
+    ]
+    if converters:
+        rows = (_converted(row, converters) for row in rows)
+    if connection.dialect.name == "postgresql":
+        return _copy(connection, table, columns, rows)
+    batch = rows if isinstance(rows, list) else list(rows)
+    if batch:
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', batch)
+    return len(batch)
+
+
+def _needs_conversion(column: sa.Column[Any]) -> bool:
+    try:
+        return column.type.python_type in (date, datetime)
+    except NotImplementedError:
+        return False
+
+
+def _converted(row: Sequence[Any], converters: list[tuple[int, Any]]) -> Sequence[Any]:
+    values = list(row)
+    for index, convert in converters:
+        if convert is not None and values[index] is not None:
+            values[index] = convert(values[index])
+    return tuple(values)
+
+
+def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    names = ", ".join(f'"{name}"' for name in columns)
+    types = [table.c[name].type.compile(connection.dialect).split("(")[0].split(" COLLATE")[0] for name in columns]
+    number = 0
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)') as copy:
+        copy.set_types([_COPY_TYPES.get(each.lower(), each.lower()) for each in types])
+        for row in rows:
+            copy.write_row(row)
+            number += 1
+    return number
+
+
+_COPY_TYPES = {
+    "bigint": "int8",
+    "integer": "int4",
+    "smallint": "int2",
+    "boolean": "bool",
+    "bytea": "bytea",
+    "text": "text",
+    "float": "float8",
+    "double precision": "float8",
+    "timestamp with time zone": "timestamptz",
+    "timestamp": "timestamptz",
+    "date": "date",
+}
+
+
+def id_set(connection: Connection, ids: Collection[int]) -> sa.TableValuedAlias:
+    """A set of integers as a FROM clause with one column `value`: one parameter, whatever the size."""
+    if connection.dialect.name == "postgresql":
+        array = sa.bindparam(None, list(ids), type_=sa.ARRAY(sa.BigInteger()), unique=True)
+        return sa.func.unnest(array).table_valued(sa.column("value", sa.BigInteger)).render_derived()
+    encoded = orjson.dumps(list(ids)).decode()
+    return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Integer))
+
+
+def text_set(connection: Connection, values: Collection[str]) -> sa.TableValuedAlias:
+    """A set of strings as a FROM clause with one column `value`."""
+    if connection.dialect.name == "postgresql":
+        array = sa.bindparam(None, list(values), type_=sa.ARRAY(sa.Text()), unique=True)
+        return sa.func.unnest(array).table_valued(sa.column("value", sa.Text)).render_derived()
+    encoded = orjson.dumps(list(values)).decode()
+    return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Text))

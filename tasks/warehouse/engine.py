@@ -1,0 +1,107 @@
+"""The engine and its transactions: the one place that knows which database is behind.
+
+Reads see one snapshot; writes begin at once (BEGIN IMMEDIATE on SQLite, since read-then-write under a deferred BEGIN
+fails whatever the timeout) and may take a named lock (advisory on PostgreSQL; SQLite has one writer anyway).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+BUSY_TIMEOUT_MS = 120_000
+CATALOGUE_LOCK = "catalogue"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A connected warehouse. `engine` is pooled; the object may be shared by threads, not by processes."""
+
+    engine: Engine
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether PostgreSQL is behind; SQLite otherwise."""
+        return self.engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self, lock: str | None = None) -> Iterator[Connection]:
+        """A transaction that writes; waits for `lock` first, and keeps it until the commit."""
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(samkat_write=True)
+            with connection.begin():
+                if lock is not None and self.is_postgresql:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(lock))))
+                yield connection
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _lock_key(name: str) -> int:
+    """A stable 63-bit key for an advisory lock."""
+    return int.from_bytes(hashlib.sha256(f"samkat:{name}".encode()).digest()[:8], "big") >> 1
+
+
+def connect(url: str) -> Warehouse:
+    """The warehouse at `url` (SQLAlchemy URL; `sqlite:///path` or `postgresql+psycopg://...`)."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return Warehouse(_postgresql_engine(parsed))
+    return Warehouse(_sqlite_engine(parsed))
+
+
+def _postgresql_engine(url: sa.URL) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, connect_args={"application_name": "samkat"})
+
+    @sa.event.listens_for(engine, "connect")
+    def _session(dbapi_connection: Any, _record: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+            # Staging tables have no statistics when they are read first; nested loops over them ruin a night.
+            cursor.execute("SET jit = off")
+        dbapi_connection.commit()
+
+    return engine
+
+
+def _sqlite_engine(url: sa.URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(dbapi_connection: Any, _record: Any) -> None:
+        # SQLAlchemy's begin event says which BEGIN to use; the driver must not begin by itself.
+        dbapi_connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            dbapi_connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get("samkat_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    return engine

@@ -1,0 +1,185 @@
+"""The ledger: which deliveries there are, where each stands, and how far each stage has got.
+
+A delivery's identity is (kind, sender, sha256), never its name. A chunk of work commits its rows together with the
+position reached, so a killed stage goes on where it was, and two runs at the same delivery take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.outcomes import DeliveryState
+from schemas.warehouse.base import UtcInstant
+from schemas.warehouse.raw import raw_delivery, raw_progress
+from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.ids import take_id
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file as it came in, before it is known whether it came before."""
+
+    kind: str
+    sender: str
+    sha256: str
+    name: str
+    uri: str
+    bytes: int
+    received_at: datetime
+    business_date: date | None = None
+    sent_at_name: str | None = None
+    mode: str = ""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the ledger said: the delivery, and whether it had been seen before."""
+
+    delivery_id: int
+    state: DeliveryState
+    is_repeat: bool
+
+
+def register_arrival(connection: Connection, arrival: Arrival, *, again: bool = False) -> Registered:
+    """Enter a file in the ledger, or recognise it. `again` opens a new generation of a reverted or rejected one.
+
+    Every sighting is noted with its name; a repeat changes nothing else.
+    """
+    newest = connection.execute(
+        sa.select(raw_delivery)
+        .where(
+            raw_delivery.c.kind == arrival.kind,
+            raw_delivery.c.sender == arrival.sender,
+            raw_delivery.c.sha256 == arrival.sha256,
+        )
+        .order_by(raw_delivery.c.generation.desc())
+        .limit(1)
+        .with_for_update()
+    ).one_or_none()
+    reloadable = (DeliveryState.REVERTED, DeliveryState.REJECTED)
+    if newest is None or (again and newest.state in reloadable):
+        delivery_id = _enter(connection, arrival, 0 if newest is None else newest.generation + 1)
+        registered = Registered(delivery_id, DeliveryState.RECEIVED, is_repeat=False)
+    else:
+        registered = Registered(newest.delivery_id, DeliveryState(newest.state), is_repeat=True)
+    _note_sighting(connection, registered, arrival)
+    return registered
+
+
+def _enter(connection: Connection, arrival: Arrival, generation: int) -> int:
+    delivery_id = take_id(connection, "delivery")
+    connection.execute(
+        sa.insert(raw_delivery).values(
+            delivery_id=delivery_id,
+            kind=arrival.kind,
+            sender=arrival.sender,
+            sha256=arrival.sha256,
+            generation=generation,
+            name=arrival.name,
+            uri=arrival.uri,
+            bytes=arrival.bytes,
+            state=DeliveryState.RECEIVED,
+            mode=arrival.mode,
+            business_date=arrival.business_date,
+            sent_at_name=arrival.sent_at_name,
+            received_at=arrival.received_at,
+        )
+    )
+    return delivery_id
+
+
+def _note_sighting(connection: Connection, registered: Registered, arrival: Arrival) -> None:
+    """Remember under which name and where the file was seen; the same sighting only once."""
+    connection.execute(
+        sa.text(
+            "INSERT INTO raw_delivery_name (delivery_id, name, uri, seen_at, is_repeat)"
+            " VALUES (:delivery_id, :name, :uri, :seen_at, :is_repeat) ON CONFLICT DO NOTHING"
+        ).bindparams(sa.bindparam("seen_at", type_=UtcInstant)),
+        {
+            "delivery_id": registered.delivery_id,
+            "name": arrival.name,
+            "uri": arrival.uri,
+            "seen_at": arrival.received_at,
+            "is_repeat": registered.is_repeat,
+        },
+    )
+
+
+def delivery(connection: Connection, delivery_id: int) -> sa.Row[Any]:
+    """The ledger's row of a delivery. Raises `NoResultFound` where there is none."""
+    return connection.execute(sa.select(raw_delivery).where(raw_delivery.c.delivery_id == delivery_id)).one()
+
+
+def set_state(connection: Connection, delivery_id: int, state: DeliveryState, **values: Any) -> None:
+    """Move a delivery to `state`, with whatever else changes (hold_reason, uri, counts, ...)."""
+    connection.execute(
+        sa.update(raw_delivery).where(raw_delivery.c.delivery_id == delivery_id).values(state=state, **values)
+    )
+
+
+@dataclass
+class Chunk:
+    """A piece of work inside one transaction. `reached` is how far the stage had got when it began."""
+
+    connection: Connection
+    delivery_id: int
+    stage: str
+    reached: int
+    is_done: bool
+
+    def advance(self, reached: int, done_at: datetime | None = None) -> None:
+        """Commit the work up to `reached` together with this chunk's rows; `done_at` closes the stage."""
+        self.connection.execute(
+            sa.update(raw_progress)
+            .where(raw_progress.c.delivery_id == self.delivery_id, raw_progress.c.stage == self.stage)
+            .values(reached=reached, done_at=done_at)
+        )
+
+
+@contextmanager
+def chunk(warehouse: Warehouse, delivery_id: int, stage: str, lock: str | None = None) -> Iterator[Chunk]:
+    """Open a chunk: a write transaction that holds the delivery's progress row of `stage` until it commits."""
+    with warehouse.write(lock) as connection:
+        row = _progress_row(connection, delivery_id, stage)
+        if row is None:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO raw_progress (delivery_id, stage, reached) VALUES (:d, :s, 0) ON CONFLICT DO NOTHING"
+                ),
+                {"d": delivery_id, "s": stage},
+            )
+            row = _progress_row(connection, delivery_id, stage)
+        assert row is not None
+        yield Chunk(connection, delivery_id, stage, row.reached, row.done_at is not None)
+
+
+def _progress_row(connection: Connection, delivery_id: int, stage: str) -> sa.Row[Any] | None:
+    return connection.execute(
+        sa.select(raw_progress.c.reached, raw_progress.c.done_at)
+        .where(raw_progress.c.delivery_id == delivery_id, raw_progress.c.stage == stage)
+        .with_for_update()
+    ).one_or_none()
+
+
+def is_stage_done(connection: Connection, delivery_id: int, stage: str) -> bool:
+    """Whether `stage` of the delivery is complete."""
+    done_at = connection.execute(
+        sa.select(raw_progress.c.done_at).where(
+            raw_progress.c.delivery_id == delivery_id, raw_progress.c.stage == stage
+        )
+    ).scalar_one_or_none()
+    return done_at is not None
+
+
+def forget_progress(connection: Connection, delivery_id: int, *stages: str) -> None:
+    """Let `stages` run again from the start (a held check that was approved, a preview that is now loaded)."""
+    connection.execute(
+        sa.delete(raw_progress).where(raw_progress.c.delivery_id == delivery_id, raw_progress.c.stage.in_(stages))
+    )

