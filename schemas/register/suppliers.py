@@ -37,6 +37,7 @@ class FileRules(RegisterModel):
 
     pattern: str | None = Field(None, description="Regular expression that a file name must match in full")
     one_order: bool = Field(False, description="One file per ordered title: exactly one bib and one holding")
+    example: str | None = Field(None, description="A name that keeps the pattern, shown where a name breaks it")
 
     @field_validator("pattern")
     @classmethod
@@ -47,6 +48,12 @@ class FileRules(RegisterModel):
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from error
         return value
+
+    @model_validator(mode="after")
+    def _example_keeps_pattern(self) -> FileRules:
+        if self.pattern and self.example and not re.fullmatch(self.pattern, self.example):
+            raise ValueError(f"example {self.example!r} does not keep the pattern")
+        return self
 
 
 class QualityLimits(RegisterModel):

@@ -1,0 +1,125 @@
+"""The landing zone as the rest of Samkat sees it: one small interface, whatever store is behind it.
+
+The interface is what an object store can do: keys under a prefix, streams, conditional writes, listing. It knows no
+directories, no rename and no locks. A file that is there is named by its URI; a place where something is to be
+written is named by its key (see keys.py). `folder.py` keeps the zone in a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from schemas.errors import SamkatError
+
+
+class LandedFile(NamedTuple):
+    """A file that waits below `incoming/<sender>/`. It may still be growing: see settle.py."""
+
+    uri: str
+    key: str
+    sender: str
+    name: str
+    """The last part of the key: the file name as the sender wrote it."""
+    size: int
+    """Bytes."""
+    modified_at: datetime
+    """UTC, as the store tells it."""
+
+
+class RefusedFile(NamedTuple):
+    """Something below `incoming/` that can never be taken as it is, with the reason in words."""
+
+    sender: str
+    """Empty for what lies outside every sender's folder."""
+    name: str
+    """Path below `incoming/`, printable."""
+    reason: str
+    remedy: str
+
+
+class NotLandedError(SamkatError):
+    """There is no file at this URI (any more)."""
+
+
+class KeyTakenError(SamkatError):
+    """Other content stands under this key already; it was left as it is."""
+
+
+class ContentChangedError(SamkatError):
+    """A file is not what it was when its fingerprint was taken: it was sent again, or is still being written."""
+
+
+class UnreadableFileError(SamkatError):
+    """The store holds the file back: the rights are missing, or it is no plain file."""
+
+
+class LandingZone(Protocol):
+    """Where files come in and where they end up. Every write is atomic and can be repeated without harm."""
+
+    def prepare(self, senders: Iterable[str] = ()) -> None:
+        """Make the areas, and `incoming/<sender>/` for each sender, where the store has something like folders."""
+        ...
+
+    def waiting(self, sender: str | None = None) -> list[LandedFile]:
+        """Files below `incoming/<sender>/`, of all senders where none is given; oldest first, then by name.
+
+        Hidden files are left out; what cannot be taken at all is told by `refused`.
+        """
+        ...
+
+    def refused(self, sender: str | None = None) -> list[RefusedFile]:
+        """What lies in `incoming/` and can never be taken: links, names without a sender, unusable names."""
+        ...
+
+    def open(self, uri: str) -> BinaryIO:
+        """The bytes of a file, from the start; the caller closes it. Raises `NotLandedError` where it is gone."""
+        ...
+
+    def size(self, uri: str) -> int:
+        """Bytes. Raises `NotLandedError` where it is gone."""
+        ...
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is a file at `uri`."""
+        ...
+
+    def put(self, key: str, content: bytes | BinaryIO, *, overwrite: bool = False, sha256: str | None = None) -> str:
+        """Write a file as a whole or not at all, and return its URI. The same content again changes nothing.
+
+        Raises `KeyTakenError` where other content stands under `key` and `overwrite` is not set, and
+        `ContentChangedError` where `sha256` is given and the content has another one.
+        """
+        ...
+
+    def move(self, uri: str, key: str, *, sha256: str | None = None) -> str:
+        """Bring a file to `key` and return its new URI. A move that was done, or half done, before is finished.
+
+        With `sha256` nothing else than this content is moved, and a move that seems to be done is proved.
+        Raises `NotLandedError` (neither here nor there), `KeyTakenError`, `ContentChangedError`; in each case every
+        file stays where it is.
+        """
+        ...
+
+    def delete(self, uri: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        ...
+
+    def uri_for(self, key: str) -> str:
+        """The URI that a file under `key` has or would have. Raises `KeyRefusedError`."""
+        ...
+
+    def key_of(self, uri: str) -> str:
+        """The key behind a URI of this zone. Raises `KeyRefusedError` for a URI that is not of this zone."""
+        ...
+
+    def adopt(self, path: Path, sender: str) -> str:
+        """Take in a file that a person named on the command line, and return its URI in the zone.
+
+        It is copied to `handed/<sender>/<first 12 of sha256>/<name>`; the person's file stays as and where it is. A
+        file that already waits in this sender's folder of the zone is taken as it is. Raises `UsageError` where there
+        is no such file or it cannot be read.
+        """
+        ...
