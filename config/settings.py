@@ -1,0 +1,228 @@
+"""Settings: where things are and how much to take at once, read from `SAMKAT_` variables of the environment.
+
+What belongs here is place and capacity, which differ from machine to machine. What is policy (who delivers, what may
+replace what) belongs in the register. docs/settings.md lists every setting; a test holds the page against this module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import ConfigurationError
+
+PREFIX = "SAMKAT_"
+SAMPLE_REGISTER = Path(__file__).resolve().parent / "register"
+WAREHOUSE_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
+
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/?#@]*):[^/?#]*(?=@)|(?<=[?&]password=)[^&#]+", re.IGNORECASE)
+
+
+def masked(url: str) -> str:
+    """`url` as it may be shown: a password in it becomes `***`."""
+    return _PASSWORD.sub(lambda found: f"{found['user']}:***" if found["user"] is not None else "***", url)
+
+
+def _default_warehouse(values: dict[str, Any]) -> SecretStr:
+    return SecretStr(f"sqlite:///{values['home'] / 'warehouse.db'}")
+
+
+def _default_landing(values: dict[str, Any]) -> str:
+    return str(values["home"] / "landing")
+
+
+class Settings(BaseSettings):
+    """Every setting of Samkat. The variable is `SAMKAT_` and the name; `register_folder` is `SAMKAT_REGISTER`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    home: Path = Field(
+        Path(".samkat"), description="Folder of the embedded warehouse, landing zone, outbox and data docs"
+    )
+    warehouse_url: SecretStr = Field(
+        default_factory=_default_warehouse,
+        description="SQLAlchemy URL of the warehouse: sqlite:///path or postgresql+psycopg://user:password@host/name",
+    )
+    landing_url: str = Field(
+        default_factory=_default_landing, description="Where deliveries land: a folder, or s3://bucket/prefix"
+    )
+    # Not named `register`: every class has an attribute of that name from its metaclass.
+    register_folder: Path = Field(
+        SAMPLE_REGISTER, validation_alias=f"{PREFIX}REGISTER", description="Folder of the register's TOML files"
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server: smtp://, smtp+starttls:// or smtps://; none: .eml files in HOME/outbox"
+    )
+    timezone: str = Field("Europe/Stockholm", description="Time zone of business dates and schedules")
+    today: date | None = Field(None, description="Business date in place of the calendar's, for tests and repeats")
+    prefect_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the local Prefect server; none: a free one is chosen and remembered"
+    )
+    chunk_records: int = Field(20_000, ge=1, description="Records a transaction commits together")
+    parse_in_second_process: bool = Field(False, description="Parse large deliveries in a process of their own")
+    max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Bytes a gzip or zip file may unpack to")
+    max_members: int = Field(1_000, ge=1, le=32_767, description="Entries a zip file may hold")
+    max_ratio: float = Field(200.0, gt=1, description="Unpacked bytes for a packed byte, over a whole file")
+    stable_seconds: float = Field(
+        5.0, ge=0, description="A file younger than this may still be written to and is not taken yet"
+    )
+
+    @field_validator("home", "register_folder", mode="after")
+    @classmethod
+    def _absolute_path(cls, value: Path) -> Path:
+        # Child processes start in other folders, so a relative path must be settled here.
+        return _absolute(value)
+
+    @field_validator("warehouse_url", mode="after")
+    @classmethod
+    def _known_warehouse(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        scheme, _, rest = url.partition("://")
+        if scheme not in WAREHOUSE_SCHEMES or not rest:
+            raise ValueError("is not a URL of a warehouse: use sqlite:///path or postgresql+psycopg://user@host/name")
+        if scheme != "sqlite":
+            return value
+        path, mark, query = rest.removeprefix("/").partition("?")
+        if not rest.startswith("/") or not path or path == ":memory:":
+            raise ValueError("the warehouse needs a file: other processes read it too, use sqlite:///path")
+        return SecretStr(f"sqlite:///{_absolute(Path(path))}{mark}{query}")
+
+    @field_validator("landing_url", mode="after")
+    @classmethod
+    def _known_landing(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if "://" not in value:
+            return str(_absolute(Path(value)))
+        if parts.scheme == "file" and parts.path and parts.netloc in ("", "localhost"):
+            return str(_absolute(Path(unquote(parts.path))))
+        if parts.scheme != "s3" or not parts.netloc:
+            raise ValueError("is neither a folder nor s3://bucket/prefix")
+        if "@" in parts.netloc:
+            raise ValueError("keys do not belong in the URL: use the AWS client's own settings")
+        return value
+
+    @field_validator("smtp_url", mode="after")
+    @classmethod
+    def _known_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in SMTP_SCHEMES or not parts.hostname:
+                raise ValueError("is not a mail server: use smtps://user:password@host:port (or smtp+starttls, smtp)")
+        return value
+
+    @field_validator("timezone", mode="after")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            near = difflib.get_close_matches(value, available_timezones(), n=1)
+            raise ValueError(f"is not a time zone{f', did you mean {near[0]}?' if near else ''}") from None
+        return value
+
+    @property
+    def outbox(self) -> Path:
+        """Folder of the .eml files that are written where no mail server is set."""
+        return self.home / "outbox"
+
+    @property
+    def data_docs(self) -> Path:
+        """Folder of the data docs of the quality checks."""
+        return self.home / "data-docs"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Folder of the local Prefect server: its database, its port and its process id."""
+        return self.home / "prefect"
+
+    @property
+    def warehouse_shown(self) -> str:
+        """The warehouse's URL as it may be shown to a person or logged."""
+        return masked(self.warehouse_url.get_secret_value())
+
+    def business_date(self) -> date:
+        """`today` where set, else the calendar's date in `timezone`."""
+        return self.today or datetime.now(ZoneInfo(self.timezone)).date()
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that sets the field `name` of `Settings`."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment, anew at each call.
+
+    Raises `ConfigurationError` for a wrong value, and for a `SAMKAT_` variable that no setting knows: a typing
+    mistake in a variable's name would otherwise quietly mean the default.
+    """
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise _explained(error) from None
+
+
+def environment_for_children(settings: Settings) -> dict[str, str]:
+    """The `SAMKAT_` variables that give a child process, started in any folder, the same settings.
+
+    Holds passwords in clear: hand it to a process, never write or log it.
+    """
+    environment = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            environment[variable_of(name)] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    return environment
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = [variable_of(name) for name in Settings.model_fields]
+    for variable in sorted(environ):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            near = difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.0)[0]
+            raise ConfigurationError(
+                "no setting has this name", field=variable, remedy=f"did you mean {near}? docs/settings.md lists all"
+            )
+
+
+def _explained(error: ValidationError) -> ConfigurationError:
+    # A default that waits for another field (`home`) is reported as wrong too when an earlier field is wrong.
+    found = [each for each in error.errors(include_url=False) if each["type"] != "default_factory_not_called"]
+    first, *others = found
+    name = str(first["loc"][0]) if first["loc"] else ""
+    name = "register_folder" if name == f"{PREFIX}REGISTER" else name
+    field = Settings.model_fields.get(name)
+    is_secret = field is not None and "SecretStr" in str(field.annotation)
+    value = masked(str(first["input"])) if not is_secret else "the value given"
+    cause = first["msg"].removeprefix("Value error, ")
+    more = f"; wrong as well: {', '.join(str(each['loc'][0]) for each in others)}" if others else ""
+    return ConfigurationError(
+        f"{value}: {cause}{more}",
+        field=variable_of(name) if field else PREFIX,
+        remedy=f"{field.description if field else 'see'}; docs/settings.md",
+    )

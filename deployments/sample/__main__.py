@@ -1,0 +1,64 @@
+"""`python -m deployments.sample`: write the sample consortium, or files for measurements, into a folder."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+from deployments.sample.bench import write_bench_catalogue, write_bench_delivery
+from deployments.sample.catalogue import BIBS, write_catalogue
+from deployments.sample.night import SAMPLE_NIGHT, write_night
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deployments.sample", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    night = commands.add_parser(
+        "night", help="the union catalogue (FOLDER/catalogue), a night (FOLDER/landing), its manifest (night.json)"
+    )
+    night.add_argument("--on", type=date.fromisoformat, default=SAMPLE_NIGHT, help="date of the night, YYYY-MM-DD")
+    night.add_argument("--bibs", type=int, default=BIBS, help=f"bibs in the union catalogue ({BIBS})")
+    bench = commands.add_parser("bench", help="FOLDER/catalogue.mrc and a delivery that overlaps it")
+    bench.add_argument("--catalogue-bibs", type=int, default=200_000, help="bibs in the union catalogue (200000)")
+    bench.add_argument("--bibs", type=int, default=100_000, help="bibs in the delivery (100000)")
+    bench.add_argument("--share", type=float, default=0.3, help="share of them that the catalogue has (0.3)")
+    bench.add_argument("--format", choices=("iso2709", "marcxml"), default="iso2709", help="format of the delivery")
+    for command in (night, bench):
+        command.add_argument("folder", type=Path, help="made where missing")
+        command.add_argument("--seed", type=int, default=1, help="another seed, another consortium (1)")
+    return parser
+
+
+def _write_night(arguments: argparse.Namespace) -> None:
+    for file in write_catalogue(arguments.folder / "catalogue", arguments.seed, arguments.bibs):
+        print(f"{file}: union catalogue")
+    manifest = arguments.folder / "night.json"
+    landing = arguments.folder / "landing" / "incoming"
+    for _, file, shows in write_night(landing, arguments.seed, arguments.on, manifest):
+        print(f"{file}: {shows}")
+    print(f"{manifest}: what ought to become of each record")
+
+
+def _write_bench(arguments: argparse.Namespace) -> None:
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    catalogue = arguments.folder / "catalogue.mrc"
+    print(f"{catalogue}: {write_bench_catalogue(catalogue, arguments.catalogue_bibs, arguments.seed)}")
+    delivery = arguments.folder / ("delivery.xml" if arguments.format == "marcxml" else "delivery.mrc")
+    written = write_bench_delivery(
+        delivery, arguments.bibs, arguments.seed, arguments.catalogue_bibs, arguments.share, arguments.format
+    )
+    print(f"{delivery}: {written}")
+
+
+def main() -> None:
+    """Parse the command line and write."""
+    arguments = _parser().parse_args()
+    if arguments.command == "night":
+        _write_night(arguments)
+    else:
+        _write_bench(arguments)
+
+
+if __name__ == "__main__":
+    main()

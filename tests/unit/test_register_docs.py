@@ -1,0 +1,73 @@
+"""docs/register.md lists every key of the register with meaning and default."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from schemas.register.base import RegisterModel
+from schemas.register.catalogue import CatalogueRules
+from schemas.register.guards import GuardLimit
+from schemas.register.levels import LevelPolicy, LevelTable
+from schemas.register.libraries import Library
+from schemas.register.matching import MatchingPolicy, MatchingWeights
+from schemas.register.suppliers import FileRules, NormalisationRules, QualityLimits, Supplier
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "register.md").read_text(encoding="utf-8")
+SECTIONS: dict[str, type[RegisterModel]] = {
+    "### `[[supplier]]`": Supplier,
+    "### `[supplier.file]`": FileRules,
+    "### `[supplier.normalisation]`": NormalisationRules,
+    "### `[supplier.quality]`": QualityLimits,
+    "### `[[library]]`": Library,
+    "## levels.toml": LevelPolicy,
+    "### `[tables.NAME]`": LevelTable,
+    "## matching.toml": MatchingPolicy,
+    "### `[weights]`": MatchingWeights,
+    "### `[flows.FLOW.CLASS]`": GuardLimit,
+    "## catalogue.toml": CatalogueRules,
+}
+
+
+def _rows(heading: str) -> dict[str, list[str]]:
+    """Key: its cells, for the first table under a heading."""
+    section = PAGE.split(f"\n{heading}\n", 1)[1].split("\n#", 1)[0]
+    table = section.split("| key | meaning | default |\n|---|---|---|\n", 1)[1].split("\n\n", 1)[0]
+    cells = [line.replace(r"\|", "/").strip("| ").split(" | ") for line in table.strip().splitlines()]
+    return {row[0].strip("`"): row[1:] for row in cells}
+
+
+@pytest.mark.parametrize("heading", SECTIONS, ids=lambda heading: heading.strip("#` "))
+def test_every_key_has_its_row_with_a_meaning(heading: str) -> None:
+    rows = _rows(heading)
+    assert list(rows) == list(SECTIONS[heading].model_fields)
+    assert [key for key, cells in rows.items() if len(cells) != 2 or len(cells[0]) < 5] == []
+
+
+@pytest.mark.parametrize("heading", SECTIONS, ids=lambda heading: heading.strip("#` "))
+def test_the_defaults_on_the_page_are_those_of_the_code(heading: str) -> None:
+    rows = _rows(heading)
+    wrong = {}
+    for key, field in SECTIONS[heading].model_fields.items():
+        said, default = rows[key][1], field.get_default(call_default_factory=True)
+        expected = {"needed": PydanticUndefined, "not set": None, "empty": ()}.get(said, said)
+        if isinstance(default, str | int | float | bool) or (isinstance(default, tuple) and default):
+            expected = json.loads(said.strip("`"))
+            default = list(default) if isinstance(default, tuple) else default
+        elif isinstance(default, dict | RegisterModel):
+            continue
+        if expected != default:
+            wrong[key] = (said, default)
+    assert wrong == {}
+
+
+def test_every_guarded_class_of_the_sample_is_on_the_page() -> None:
+    flows = tomllib.loads((ROOT / "config/register/guards.toml").read_text(encoding="utf-8"))["flows"]
+    for flow, classes in flows.items():
+        for name in classes:
+            assert f"| `{flow}` | `{name}` |" in PAGE
