@@ -23,6 +23,7 @@ class LevelTable(RegisterModel):
     )
     unclear_incoming: str = Field("5", description="How an unknown code on an incoming record is read")
     unclear_existing: str = Field(" ", description="How an unknown code on an existing record is read")
+    never_replaced: str = Field(" 12", description="Existing levels that nothing replaces, not even their own source")
     same_source_replaces_equal: bool = Field(True, description="Equal levels replace only when one source made both")
 
     @model_validator(mode="after")

@@ -60,6 +60,12 @@ core_bib_isbn = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
     *isbn_columns(),
     sa.Index(None, "isbn13"),
+    sa.Index(
+        "ix_core_bib_isbn_invalid",
+        "raw",
+        sqlite_where=sa.text("status = 'invalid'"),
+        postgresql_where=sa.text("status = 'invalid'"),
+    ),
     sqlite_with_rowid=False,
     comment="020 $a and $z of a bib",
 )
@@ -71,6 +77,7 @@ core_bib_identifier = sa.Table(
     code_column("scheme", "issn, 035, control_number, ean", primary_key=True),
     sa.Column("value", key_text(), primary_key=True),
     code_column("source", "Who gave it: supplier code, or catalogue"),
+    sa.Column("delivery_id", big_id(), comment="The delivery that brought it"),
     sa.Index(None, "value", "scheme"),
     sqlite_with_rowid=False,
     comment="Other numbers that lead to a bib; kept through every replacement",
@@ -144,6 +151,7 @@ core_outcome = sa.Table(
     sa.Column("version", sa.Integer, comment="Version of the bib or holding that this outcome made; null: no change"),
     sa.Column("decided_at", UtcInstant, nullable=False),
     sa.Index("ix_core_outcome_bib", "bib_id"),
+    sa.Index("ix_core_outcome_holding", "holding_id"),
     sqlite_with_rowid=False,
     comment="What became of each record of a delivery, and why",
 )

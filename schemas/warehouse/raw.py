@@ -19,6 +19,7 @@ raw_delivery = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False, comment="Size of the file as it came"),
     code_column("state", "See the vocabulary: received ... reverted"),
     code_column("mode", "How the catalogue is loaded: full, delta; empty for suppliers", server_default=""),
+    flag("is_preview", "Only looked at by a dry run so far"),
     sa.Column("business_date", sa.Date, comment="The sender's own day for it, from the file name"),
     sa.Column("sent_at_name", key_text(), comment="Time stamp in the file name, which orders a supplier's deliveries"),
     sa.Column("received_at", UtcInstant, nullable=False),
@@ -58,6 +59,7 @@ raw_member = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     code_column("format", "iso2709 or marcxml"),
     count("pieces", "Pieces between terminators, counted by the reader"),
+    count("embedded_holdings", "Holdings made from embedded 852, counted by the reader"),
     comment="The files inside a delivery",
 )
 

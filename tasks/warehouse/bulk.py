@@ -5,28 +5,40 @@ Measured in the design: per-row inserts are 10 to 100 times slower (docs/perform
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from schemas.warehouse.base import UtcInstant
 
-def bulk_insert(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+
+def bulk_insert(
+    connection: Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
+    constants: Mapping[str, Any] | None = None,
+) -> int:
     """Insert `rows` (plain tuples in the order of `columns`) and return how many there were.
 
     Values must be what the driver takes as they are: str, int, float, bytes, bool, None. Instants and dates are
-    converted here, at the price of looking at each row of such a table.
+    converted here, at the price of looking at each row of such a table; `constants` are values that every row
+    shares, converted once.
     """
     converters = [
-        (index, table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect))
+        (index, _converter(connection, table.c[name]))
         for index, name in enumerate(columns)
         if _needs_conversion(table.c[name])
     ]
     if converters:
         rows = (_converted(row, converters) for row in rows)
+    if constants:
+        shared = tuple(_constant(connection, table.c[name], value) for name, value in constants.items())
+        columns = (*columns, *constants)
+        rows = (row + shared for row in rows)
     if connection.dialect.name == "postgresql":
         return _copy(connection, table, columns, rows)
     batch = rows if isinstance(rows, list) else list(rows)
@@ -37,22 +49,33 @@ def bulk_insert(connection: Connection, table: sa.Table, columns: Sequence[str],
     return len(batch)
 
 
+def _constant(connection: Connection, column: sa.Column[Any], value: Any) -> Any:
+    return _converter(connection, column)(value) if _needs_conversion(column) and value is not None else value
+
+
+def _converter(connection: Connection, column: sa.Column[Any]) -> Callable[[Any], Any]:
+    """What turns a value of this column into what the driver takes."""
+    convert = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return convert if convert is not None else _unchanged
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 def _needs_conversion(column: sa.Column[Any]) -> bool:
-    try:
-        return column.type.python_type in (date, datetime)
-    except NotImplementedError:
-        return False
+    return isinstance(column.type, (UtcInstant, sa.Date))
 
 
-def _converted(row: Sequence[Any], converters: list[tuple[int, Any]]) -> Sequence[Any]:
+def _converted(row: tuple[Any, ...], converters: list[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
     values = list(row)
     for index, convert in converters:
-        if convert is not None and values[index] is not None:
+        if values[index] is not None:
             values[index] = convert(values[index])
     return tuple(values)
 
 
-def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def _copy(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
     names = ", ".join(f'"{name}"' for name in columns)
     types = [table.c[name].type.compile(connection.dialect).split("(")[0].split(" COLLATE")[0] for name in columns]
     number = 0

@@ -104,6 +104,7 @@ def _create_core_bib_identifier() -> None:
         sa.Column("scheme", KEY, nullable=False, comment="issn, 035, control_number, ean"),
         sa.Column("value", KEY, nullable=False),
         sa.Column("source", KEY, nullable=False, comment="Who gave it: supplier code, or catalogue"),
+        sa.Column("delivery_id", ID, nullable=True, comment="The delivery that brought it"),
         sa.PrimaryKeyConstraint("bib_id", "scheme", "value", name=op.f("pk_core_bib_identifier")),
         comment="Other numbers that lead to a bib; kept through every replacement",
         sqlite_with_rowid=False,
@@ -127,6 +128,13 @@ def _create_core_bib_isbn() -> None:
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("core_bib_isbn", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_core_bib_isbn_invalid",
+            ["raw"],
+            unique=False,
+            sqlite_where=sa.text("status = 'invalid'"),
+            postgresql_where=sa.text("status = 'invalid'"),
+        )
         batch_op.create_index(batch_op.f("ix_core_bib_isbn_isbn13"), ["isbn13"], unique=False)
 
 
@@ -332,6 +340,7 @@ def _create_core_outcome() -> None:
     )
     with op.batch_alter_table("core_outcome", schema=None) as batch_op:
         batch_op.create_index("ix_core_outcome_bib", ["bib_id"], unique=False)
+        batch_op.create_index("ix_core_outcome_holding", ["holding_id"], unique=False)
 
 
 def _create_core_plan() -> None:
@@ -446,6 +455,13 @@ def _create_raw_delivery() -> None:
             nullable=False,
             comment="How the catalogue is loaded: full, delta; empty for suppliers",
         ),
+        sa.Column(
+            "is_preview",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="Only looked at by a dry run so far",
+        ),
         sa.Column("business_date", sa.Date(), nullable=True, comment="The sender's own day for it, from the file name"),
         sa.Column(
             "sent_at_name",
@@ -531,6 +547,13 @@ def _create_raw_member() -> None:
             server_default="0",
             nullable=False,
             comment="Pieces between terminators, counted by the reader",
+        ),
+        sa.Column(
+            "embedded_holdings",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="Holdings made from embedded 852, counted by the reader",
         ),
         sa.PrimaryKeyConstraint("delivery_id", "member_no", name=op.f("pk_raw_member")),
         comment="The files inside a delivery",
@@ -750,6 +773,7 @@ def downgrade() -> None:
 
     op.drop_table("core_plan")
     with op.batch_alter_table("core_outcome", schema=None) as batch_op:
+        batch_op.drop_index("ix_core_outcome_holding")
         batch_op.drop_index("ix_core_outcome_bib")
 
     op.drop_table("core_outcome")
@@ -772,6 +796,11 @@ def downgrade() -> None:
     op.drop_table("core_bib_version")
     with op.batch_alter_table("core_bib_isbn", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_core_bib_isbn_isbn13"))
+        batch_op.drop_index(
+            "ix_core_bib_isbn_invalid",
+            sqlite_where=sa.text("status = 'invalid'"),
+            postgresql_where=sa.text("status = 'invalid'"),
+        )
 
     op.drop_table("core_bib_isbn")
     with op.batch_alter_table("core_bib_identifier", schema=None) as batch_op:

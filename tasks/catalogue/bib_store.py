@@ -1,0 +1,287 @@
+"""Writing bibs: creating them from the working set, and making a new version of one while its before-image is kept.
+
+Everything here runs inside a transaction that holds the catalogue lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.marc import BibFacts, Identifier
+from schemas.outcomes import Editor
+from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn, core_bib_version
+from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn
+from tasks.catalogue.levels import ExistingBib
+from tasks.matching.judging import bib_content
+from tasks.warehouse.bulk import bulk_insert, id_set
+
+ISBN_COLUMNS = ("seq", "isbn13", "raw", "subfield", "qualifier", "status")
+FACTS = (
+    "title", "author", "encoding_level", "record_type", "bib_level", "carrier", "year", "is_national_bibliography",
+)  # fmt: skip
+VERSIONED = (
+    "bib_id", "version", *FACTS, "source", "last_editor", "sent_at_name", "is_provisional", "origin_delivery_id",
+    "origin_position", "content", "is_deleted", "merged_into", "updated_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """What every bib written in one chunk shares."""
+
+    delivery_id: int
+    source: str
+    sent_at_name: str | None
+    change_no: int
+    control_number_prefix: str | None
+    """Before the id of a new bib; None where the records bring their own control numbers."""
+    now: datetime
+    last_editor: Editor = Editor.SUPPLIER
+
+
+class Created(NamedTuple):
+    """A staged bib and the id it gets."""
+
+    position: int
+    bib_id: int
+
+
+def create_bibs(
+    connection: Connection, change: Change, created: Sequence[Created], *, is_provisional: bool = False
+) -> None:
+    """Make bibs of staged records, in three set-based statements. Their ids must be a gapless block, in order."""
+    if not created:
+        return
+    pairs = _pairs(connection, created)
+    staged = sa.and_(stage_bib.c.delivery_id == change.delivery_id, stage_bib.c.position == pairs.c.position)
+    shared: dict[str, Any] = {
+        "source": change.source,
+        "last_editor": change.last_editor,
+        "sent_at_name": change.sent_at_name,
+        "is_provisional": is_provisional,
+        "origin_delivery_id": change.delivery_id,
+        "is_deleted": False,
+        "version": 1,
+        "change_no": change.change_no,
+        "created_at": change.now,
+        "updated_at": change.now,
+    }
+    names = [*FACTS, "content", "bib_id", "origin_position", "control_number", *shared]
+    values: list[Any] = [
+        *(stage_bib.c[name] for name in FACTS),
+        stage_bib.c.normalised,
+        pairs.c.bib_id,
+        pairs.c.position,
+        _control_number(change, pairs),
+        *(sa.literal(value, core_bib.c[name].type) for name, value in shared.items()),
+    ]
+    connection.execute(
+        sa.insert(core_bib).from_select(names, sa.select(*values).select_from(pairs).join(stage_bib, staged))
+    )
+    _copy_isbns(connection, change, pairs)
+    _copy_identifiers(connection, change, pairs)
+
+
+def _control_number(change: Change, pairs: sa.Subquery) -> sa.ColumnElement[str]:
+    if change.control_number_prefix is None:
+        return stage_bib.c.control_number
+    return sa.literal(change.control_number_prefix, sa.Text) + sa.cast(pairs.c.bib_id, sa.Text)
+
+
+def _pairs(connection: Connection, created: Sequence[Created]) -> sa.Subquery:
+    """(position, bib_id) as a table: positions in order, ids counted up from the first."""
+    first = created[0].bib_id
+    wanted = id_set(connection, [each.position for each in created])
+    ranked = sa.select(
+        wanted.c.value.label("position"),
+        (sa.func.row_number().over(order_by=wanted.c.value) + (first - 1)).label("bib_id"),
+    )
+    return ranked.subquery("pairs")
+
+
+def _copy_isbns(connection: Connection, change: Change, pairs: sa.Subquery) -> None:
+    rows = sa.select(pairs.c.bib_id, *(stage_isbn.c[name] for name in ISBN_COLUMNS)).join(
+        stage_isbn,
+        sa.and_(stage_isbn.c.delivery_id == change.delivery_id, stage_isbn.c.position == pairs.c.position),
+    )
+    connection.execute(sa.insert(core_bib_isbn).from_select(["bib_id", *ISBN_COLUMNS], rows))
+
+
+def _copy_identifiers(connection: Connection, change: Change, pairs: sa.Subquery) -> None:
+    rows = (
+        sa.select(
+            pairs.c.bib_id,
+            stage_identifier.c.scheme,
+            stage_identifier.c.value,
+            sa.literal(change.source),
+            sa.literal(change.delivery_id, core_bib_identifier.c.delivery_id.type),
+        )
+        .join(
+            stage_identifier,
+            sa.and_(
+                stage_identifier.c.delivery_id == change.delivery_id, stage_identifier.c.position == pairs.c.position
+            ),
+        )
+        .distinct()
+    )
+    connection.execute(
+        sa.insert(core_bib_identifier).from_select(["bib_id", "scheme", "value", "source", "delivery_id"], rows)
+    )
+
+
+def add_identifiers(connection: Connection, change: Change, rows: Iterable[tuple[int, Identifier]]) -> None:
+    """Let further numbers lead to bibs; those that do already stay as they are."""
+    wanted = {(bib_id, each.scheme, each.value) for bib_id, each in rows}
+    if not wanted:
+        return
+    bibs = id_set(connection, {bib_id for bib_id, _scheme, _value in wanted})
+    there = connection.execute(
+        sa.select(core_bib_identifier.c.bib_id, core_bib_identifier.c.scheme, core_bib_identifier.c.value).join(
+            bibs, bibs.c.value == core_bib_identifier.c.bib_id
+        )
+    )
+    missing = wanted - {tuple(row) for row in there}
+    bulk_insert(
+        connection,
+        core_bib_identifier,
+        ("bib_id", "scheme", "value"),
+        sorted(missing),
+        {"source": change.source, "delivery_id": change.delivery_id},
+    )
+
+
+class NewVersion(NamedTuple):
+    """The next version of a bib: its record and facts, and the delivery position it comes from."""
+
+    bib_id: int
+    position: int
+    content: bytes
+    facts: BibFacts
+    last_editor: Editor = Editor.SUPPLIER
+
+
+def write_versions(connection: Connection, change: Change, versions: Sequence[NewVersion]) -> dict[int, int]:
+    """Replace bibs; the before-images go to `core_bib_version`. Returns the new version numbers by bib_id."""
+    if not versions:
+        return {}
+    bib_ids = [each.bib_id for each in versions]
+    numbers = keep_before_images(connection, bib_ids, change.now)
+    connection.execute(
+        sa.update(core_bib).where(core_bib.c.bib_id == sa.bindparam("b_bib_id")),
+        [_values(each, change, numbers[each.bib_id] + 1) for each in versions],
+    )
+    _replace_isbns(connection, versions)
+    add_identifiers(
+        connection, change, [(each.bib_id, number) for each in versions for number in each.facts.identifiers]
+    )
+    return {bib_id: number + 1 for bib_id, number in numbers.items()}
+
+
+def _values(each: NewVersion, change: Change, version: int) -> dict[str, Any]:
+    return {
+        "b_bib_id": each.bib_id,
+        **{name: getattr(each.facts, name) for name in FACTS},
+        "source": change.source,
+        "last_editor": each.last_editor,
+        "sent_at_name": change.sent_at_name,
+        "origin_delivery_id": change.delivery_id,
+        "origin_position": each.position,
+        "content": each.content,
+        "version": version,
+        "change_no": change.change_no,
+        "updated_at": change.now,
+        "is_provisional": False,
+    }
+
+
+def _replace_isbns(connection: Connection, versions: Sequence[NewVersion]) -> None:
+    wanted = id_set(connection, [each.bib_id for each in versions])
+    connection.execute(sa.delete(core_bib_isbn).where(core_bib_isbn.c.bib_id.in_(sa.select(wanted.c.value))))
+    bulk_insert(
+        connection,
+        core_bib_isbn,
+        ("bib_id", *ISBN_COLUMNS),
+        [(each.bib_id, seq, *isbn) for each in versions for seq, isbn in enumerate(each.facts.isbns, 1)],
+    )
+
+
+def keep_before_images(connection: Connection, bib_ids: Collection[int], now: datetime) -> dict[int, int]:
+    """Copy bibs as they are into `core_bib_version`; returns their version numbers by bib_id."""
+    wanted = id_set(connection, bib_ids)
+    isbns = _as_json(
+        connection, core_bib_isbn, ("seq", "isbn13", "raw", "subfield", "qualifier", "status"), core_bib.c.bib_id
+    )
+    identifiers = _as_json(
+        connection, core_bib_identifier, ("scheme", "value", "source", "delivery_id"), core_bib.c.bib_id
+    )
+    columns = [*VERSIONED, "isbns", "identifiers", "ended_at"]
+    rows = sa.select(
+        *(core_bib.c[name] for name in VERSIONED), isbns, identifiers, sa.literal(now, core_bib.c.updated_at.type)
+    ).join(wanted, wanted.c.value == core_bib.c.bib_id)
+    connection.execute(sa.insert(core_bib_version).from_select(columns, rows))
+    found = connection.execute(
+        sa.select(core_bib.c.bib_id, core_bib.c.version).join(wanted, wanted.c.value == core_bib.c.bib_id)
+    )
+    return {row.bib_id: row.version for row in found}
+
+
+def _as_json(
+    connection: Connection, table: sa.Table, columns: Sequence[str], bib_id: sa.Column[Any]
+) -> sa.ScalarSelect[Any]:
+    """The rows of `table` for a bib as a JSON list of lists, in key order."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    keys = [each for each in table.primary_key.columns if each.name != "bib_id"]
+    rows = sa.select(table).where(table.c.bib_id == bib_id).correlate(core_bib).order_by(*keys).subquery()
+    values = [rows.c[name] for name in columns]
+    text: sa.ColumnElement[Any] = (
+        sa.cast(sa.func.json_agg(sa.func.json_build_array(*values)), sa.Text)
+        if is_postgresql
+        else sa.func.json_group_array(sa.func.json_array(*values))
+    )
+    return sa.select(sa.func.coalesce(text, "[]")).select_from(rows).scalar_subquery()
+
+
+class Standing(NamedTuple):
+    """A bib of the catalogue as an overlay needs it."""
+
+    bib_id: int
+    encoding_level: str
+    source: str
+    last_editor: str
+    is_national_bibliography: bool
+    sent_at_name: str | None
+    version: int
+    content: bytes
+
+    def as_existing(self) -> ExistingBib:
+        """What the level table asks for."""
+        return ExistingBib(
+            self.encoding_level, self.source, self.last_editor, self.is_national_bibliography, self.sent_at_name
+        )
+
+
+def standing_bibs(connection: Connection, bib_ids: Collection[int]) -> dict[int, Standing]:
+    """Bibs with their records, by id; merged ones under the id asked for, as the bib that took their place."""
+    wanted = id_set(connection, bib_ids)
+    survivor = dict(
+        tuple(row)
+        for row in connection.execute(
+            sa.select(core_bib.c.bib_id, sa.func.coalesce(core_bib.c.merged_into, core_bib.c.bib_id)).join(
+                wanted, wanted.c.value == core_bib.c.bib_id
+            )
+        )
+    )
+    targets = id_set(connection, set(survivor.values()))
+    records = {bib_id: bytes(content) for bib_id, content in connection.execute(bib_content(targets))}
+    columns = [core_bib.c[name] for name in Standing._fields if name != "content"]
+    facts = connection.execute(sa.select(*columns).join(targets, targets.c.value == core_bib.c.bib_id))
+    by_id: dict[int, Standing] = {}
+    for row in facts:
+        by_id[row.bib_id] = Standing(**row._mapping, content=records[row.bib_id])
+    return {asked: by_id[target] for asked, target in survivor.items() if target in by_id}

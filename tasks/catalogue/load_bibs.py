@@ -1,0 +1,338 @@
+"""The bibs of a delivery into the catalogue: create, replace, keep, or hand to a cataloguer.
+
+A chunk runs under the catalogue lock and matches again whatever changed since the delivery was matched: two
+deliveries that bring the same new title, or one that brings it twice, make one bib. Bibs that share a number inside
+a chunk are taken one after the other (in waves), so the second meets the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.marc import Identifier
+from schemas.outcomes import BibOutcome, RecordType
+from schemas.register.suppliers import Supplier
+from schemas.warehouse.core import core_match, core_review
+from schemas.warehouse.raw import raw_progress, raw_record
+from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn, stage_match, stage_verdict
+from tasks.catalogue.bib_store import (
+    Change,
+    Created,
+    NewVersion,
+    add_identifiers,
+    create_bibs,
+    standing_bibs,
+    write_versions,
+)
+from tasks.catalogue.levels import ExistingBib, OverlayDecision, may_replace
+from tasks.catalogue.loading import Loading
+from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
+from tasks.catalogue.overlay import overlay
+from tasks.marc.encode import decode, encode
+from tasks.marc.facts import bib_facts
+from tasks.matching.candidates import changed_since
+from tasks.matching.judging import SNAPSHOT, forget_judgements, judge_positions, write_judgements
+from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
+from tasks.warehouse.ids import take_ids
+from tasks.warehouse.ledger import chunk
+
+STAGE = "load_bibs"
+
+
+class Waiting(NamedTuple):
+    """A staged bib that is to be loaded, and how its matching ended."""
+
+    position: int
+    encoding_level: str
+    reject_reason: str
+    ending: str
+    bib_id: int | None
+    rule: str
+    reason: str
+
+
+def load_bibs(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> Counter[str]:
+    """Load a delivery's bibs in chunks; returns counts by outcome. Goes on where a killed run stopped."""
+    counts: Counter[str] = Counter()
+    while True:
+        with chunk(warehouse, loading.delivery_id, STAGE, CATALOGUE_LOCK) as work:
+            if work.is_done:
+                return counts
+            low, high, last = work.reached, work.reached + chunk_records, _last_position(work.connection, loading)
+            counts.update(load_bib_range(work.connection, loading, low, high))
+            work.advance(min(high, last), done_at=loading.now if high >= last else None)
+
+
+def _last_position(connection: Connection, loading: Loading) -> int:
+    last = connection.execute(
+        sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == loading.delivery_id)
+    ).scalar()
+    return int(last or 0)
+
+
+def load_bib_range(connection: Connection, loading: Loading, low: int, high: int) -> Counter[str]:
+    """Load the bibs with `low < position <= high`, inside the caller's transaction and catalogue lock."""
+    waiting = {each.position: each for each in _staged(connection, loading.delivery_id, low, high)}
+    if not waiting:
+        return Counter()
+    change = loading.change(connection)
+    snapshot = _snapshot(connection, loading.delivery_id)
+    stale = changed_since(connection, loading.delivery_id, low, high, snapshot) & waiting.keys()
+    counts: Counter[str] = Counter()
+    for number, positions in enumerate(waves(_numbers(connection, loading.delivery_id, low, high), waiting, stale)):
+        wave = [waiting[position] for position in positions]
+        if number > 0:
+            wave = _judged_anew(connection, loading, wave)
+        counts.update(each.outcome for each in load_wave(connection, loading, change, wave))
+    _keep_matches(connection, loading, low, high)
+    return counts
+
+
+def waves(numbers: Iterable[tuple[int, str]], positions: Collection[int], stale: Collection[int]) -> list[list[int]]:
+    """Split positions into waves so that no two of one wave share a number.
+
+    `numbers` are (position, number) pairs in position order. Wave 0 holds what can be loaded as it was matched;
+    later waves have to be matched anew: stale matches, and whatever follows a bib with one of its numbers.
+    """
+    wave_of = {position: int(position in stale) for position in sorted(positions)}
+    next_wave: dict[str, int] = {}
+    by_position: dict[int, list[str]] = {}
+    for position, number in numbers:
+        by_position.setdefault(position, []).append(number)
+    for position in sorted(by_position):
+        if position not in wave_of:
+            continue
+        shared = by_position[position]
+        wave = max([wave_of[position], *(next_wave.get(number, 0) for number in shared)])
+        wave_of[position] = wave
+        for number in shared:
+            next_wave[number] = wave + 1
+    result: list[list[int]] = [[] for _ in range(max(wave_of.values(), default=0) + 1)]
+    for position, wave in wave_of.items():
+        result[wave].append(position)
+    return [wave for number, wave in enumerate(result) if wave or number == 0]
+
+
+def _staged(connection: Connection, delivery_id: int, low: int, high: int) -> list[Waiting]:
+    rows = connection.execute(
+        sa.select(
+            stage_bib.c.position,
+            stage_bib.c.encoding_level,
+            stage_bib.c.reject_reason,
+            sa.func.coalesce(stage_verdict.c.ending, "new"),
+            stage_verdict.c.bib_id,
+            sa.func.coalesce(stage_verdict.c.rule, "no_candidate"),
+            sa.func.coalesce(stage_verdict.c.reason, "no bib in the catalogue has one of its numbers"),
+        )
+        .outerjoin(
+            stage_verdict,
+            sa.and_(
+                stage_verdict.c.delivery_id == stage_bib.c.delivery_id,
+                stage_verdict.c.position == stage_bib.c.position,
+            ),
+        )
+        .where(stage_bib.c.delivery_id == delivery_id, stage_bib.c.position > low, stage_bib.c.position <= high)
+        .order_by(stage_bib.c.position)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def staged_bibs(connection: Connection, delivery_id: int, positions: Collection[int]) -> list[Waiting]:
+    """The staged bibs at `positions`, in order, as they were matched."""
+    return [each for position in sorted(positions) for each in _staged(connection, delivery_id, position - 1, position)]
+
+
+def _snapshot(connection: Connection, delivery_id: int) -> int:
+    """The catalogue's change number when the delivery was matched; 0 makes every match stale."""
+    reached = connection.execute(
+        sa.select(raw_progress.c.reached).where(
+            raw_progress.c.delivery_id == delivery_id, raw_progress.c.stage == SNAPSHOT
+        )
+    ).scalar()
+    return int(reached or 0)
+
+
+def _numbers(connection: Connection, delivery_id: int, low: int, high: int) -> list[tuple[int, str]]:
+    """Every number of the range that could make two of its bibs the same."""
+    isbns = connection.execute(
+        sa.select(stage_isbn.c.position, sa.func.coalesce(stage_isbn.c.isbn13, stage_isbn.c.raw)).where(
+            stage_isbn.c.delivery_id == delivery_id, stage_isbn.c.position > low, stage_isbn.c.position <= high
+        )
+    )
+    others = connection.execute(
+        sa.select(stage_identifier.c.position, stage_identifier.c.scheme + ":" + stage_identifier.c.value).where(
+            stage_identifier.c.delivery_id == delivery_id,
+            stage_identifier.c.position > low,
+            stage_identifier.c.position <= high,
+        )
+    )
+    return [tuple(row) for row in isbns] + [tuple(row) for row in others]
+
+
+def _judged_anew(connection: Connection, loading: Loading, wave: Sequence[Waiting]) -> list[Waiting]:
+    positions = [each.position for each in wave]
+    forget_judgements(connection, loading.delivery_id, positions)
+    judged = judge_positions(connection, loading.delivery_id, positions, loading.register.matching)
+    write_judgements(connection, loading.delivery_id, judged)
+    return [
+        each._replace(ending=str(new.ending), bib_id=new.bib_id, rule=new.rule, reason=new.reason)
+        if (new := judged.get(each.position)) is not None
+        else each._replace(ending="new", bib_id=None, rule="no_candidate", reason="no bib has one of its numbers")
+        for each in wave
+    ]
+
+
+def load_wave(
+    connection: Connection, loading: Loading, change: Change, wave: Sequence[Waiting], *, succeeds: bool = False
+) -> list[OutcomeRow]:
+    """Load bibs that share no number; writes and returns their outcomes. `succeeds`: earlier outcomes are there."""
+    refusal = loading.admission.supplier_refusal()
+    outcomes: list[OutcomeRow] = []
+    new: list[Waiting] = []
+    matched: list[Waiting] = []
+    for each in wave:
+        if each.reject_reason:
+            outcomes.append(_outcome(each, BibOutcome.REJECTED, "bib_unfit", each.reject_reason))
+        elif refusal is not None:
+            outcomes.append(_outcome(each, BibOutcome.REJECTED, refusal.rule, refusal.reason))
+        elif each.ending == "new":
+            new.append(each)
+        elif each.ending == "match":
+            matched.append(each)
+        else:
+            outcomes.append(_outcome(each, BibOutcome.REVIEW, each.rule, each.reason))
+    outcomes += _create(connection, change, new)
+    outcomes += _overlay(connection, loading, change, matched)
+    write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
+    _open_reviews(connection, loading, [each for each in outcomes if each.outcome == BibOutcome.REVIEW])
+    return outcomes
+
+
+def _outcome(each: Waiting, outcome: BibOutcome, rule: str, reason: str) -> OutcomeRow:
+    return OutcomeRow(each.position, 0, RecordType.BIB, outcome, rule, reason)
+
+
+def _create(connection: Connection, change: Change, new: Sequence[Waiting]) -> list[OutcomeRow]:
+    ids = take_ids(connection, "bib", len(new))
+    create_bibs(connection, change, [Created(each.position, bib_id) for each, bib_id in zip(new, ids, strict=True)])
+    return [
+        OutcomeRow(each.position, 0, "bib", "created", each.rule, each.reason, bib_id=bib_id, version=1)
+        for each, bib_id in zip(new, ids, strict=True)
+    ]
+
+
+def _overlay(connection: Connection, loading: Loading, change: Change, matched: Sequence[Waiting]) -> list[OutcomeRow]:
+    """Replace or keep what the matched bibs met; a kept bib still learns the delivery's numbers."""
+    outcomes: list[OutcomeRow] = []
+    for one_each in _rounds(matched):
+        outcomes += _overlay_round(connection, loading, change, one_each)
+    return outcomes
+
+
+def _rounds(matched: Sequence[Waiting]) -> list[list[Waiting]]:
+    """Two records of a wave may meet the same bib by different numbers: then one is taken after the other."""
+    rounds: list[list[Waiting]] = []
+    seen: Counter[int | None] = Counter()
+    for each in matched:
+        if seen[each.bib_id] == len(rounds):
+            rounds.append([])
+        rounds[seen[each.bib_id]].append(each)
+        seen[each.bib_id] += 1
+    return rounds
+
+
+def _overlay_round(
+    connection: Connection, loading: Loading, change: Change, matched: Sequence[Waiting]
+) -> list[OutcomeRow]:
+    standing = standing_bibs(connection, {each.bib_id for each in matched if each.bib_id is not None})
+    incoming = _records(connection, loading.delivery_id, [each.position for each in matched])
+    supplier = loading.supplier
+    assert supplier is not None, "an export of the union catalogue is not matched"
+    keep = supplier.keep if supplier.keep is not None else loading.register.levels.keep
+    outcomes: list[OutcomeRow] = []
+    versions: list[NewVersion] = []
+    numbers: list[tuple[int, Identifier]] = []
+    for each in matched:
+        bib = standing[each.bib_id or 0]
+        decision = _decide(each, loading, supplier, bib.as_existing())
+        record = decode(incoming[each.position])
+        if decision.replaces:
+            content = encode(overlay(decode(bib.content), record, keep))
+            if content == bib.content:
+                decision = OverlayDecision(False, "kept_identical", "the record says nothing new")
+            else:
+                facts = bib_facts(decode(content), own_prefix=loading.own_prefix)
+                versions.append(NewVersion(bib.bib_id, each.position, content, facts))
+        if not decision.replaces:
+            numbers += [(bib.bib_id, number) for number in bib_facts(record, own_prefix=loading.own_prefix).identifiers]
+        outcome = BibOutcome.REPLACED if decision.replaces else BibOutcome.KEPT
+        reason = f"{decision.reason}; matched: {each.reason}"
+        outcomes.append(OutcomeRow(each.position, 0, "bib", outcome, decision.rule, reason, bib_id=bib.bib_id))
+    made = write_versions(connection, change, versions)
+    add_identifiers(connection, change, numbers)
+    return [
+        each._replace(version=made[each.bib_id or 0]) if each.outcome == BibOutcome.REPLACED else each
+        for each in outcomes
+    ]
+
+
+def _decide(each: Waiting, loading: Loading, supplier: Supplier, bib: ExistingBib) -> OverlayDecision:
+    decision = may_replace(each.encoding_level, loading.sent_at_name, bib, supplier, loading.register.levels)
+    if decision.replaces and "bib_replace" in loading.held_classes:
+        return OverlayDecision(False, "guard:bib_replace", "more bibs would be replaced than the guard lets through")
+    return decision
+
+
+def _records(connection: Connection, delivery_id: int, positions: Collection[int]) -> dict[int, bytes]:
+    """The staged records at `positions`, after normalisation."""
+    wanted = id_set(connection, positions)
+    rows = connection.execute(
+        sa.select(stage_bib.c.position, sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content))
+        .join(wanted, wanted.c.value == stage_bib.c.position)
+        .join(
+            raw_record,
+            sa.and_(raw_record.c.delivery_id == delivery_id, raw_record.c.position == stage_bib.c.position),
+        )
+        .where(stage_bib.c.delivery_id == delivery_id)
+    )
+    return {position: bytes(content) for position, content in rows}
+
+
+def _open_reviews(connection: Connection, loading: Loading, outcomes: Sequence[OutcomeRow]) -> None:
+    policy = loading.register.matching
+    ids = take_ids(connection, "review", len(outcomes))
+    due_on = loading.today + timedelta(days=policy.review_deadline_days)
+    rows: list[tuple[Any, ...]] = [
+        (review_id, each.position, each.rule, each.reason) for review_id, each in zip(ids, outcomes, strict=True)
+    ]
+    bulk_insert(
+        connection,
+        core_review,
+        ("review_id", "position", "rule", "reason"),
+        rows,
+        {
+            "delivery_id": loading.delivery_id,
+            "state": "open",
+            "owner": policy.review_owner,
+            "opened_at": loading.now,
+            "due_on": due_on,
+        },
+    )
+
+
+def _keep_matches(connection: Connection, loading: Loading, low: int, high: int) -> None:
+    """Every candidate considered becomes a lasting row."""
+    names = ["delivery_id", "position", "bib_id", "verdict", "score", "rule", "evidence"]
+    rows = sa.select(
+        *(stage_match.c[name] for name in names), sa.literal(loading.now, core_match.c.created_at.type)
+    ).where(
+        stage_match.c.delivery_id == loading.delivery_id, stage_match.c.position > low, stage_match.c.position <= high
+    )
+    connection.execute(sa.insert(core_match).from_select([*names, "created_at"], rows))

@@ -1,0 +1,286 @@
+"""The holdings of a delivery onto the libraries' shelves: one holding a (bib, sigel), each supplier its own lines.
+
+A refused or waiting holding is an outcome with its reason, never a loss. Holdings of one chunk that mean the same
+(bib, sigel) are taken one after the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.outcomes import BibOutcome, HoldingOutcome
+from schemas.warehouse.core import core_bib, core_holding, core_outcome
+from schemas.warehouse.raw import raw_record
+from schemas.warehouse.stage import stage_holding
+from tasks.catalogue.admission import Admission
+from tasks.catalogue.holding_store import (
+    HoldingVersion,
+    NewHolding,
+    copy_staged_lines,
+    create_holdings,
+    lines_of,
+    staged_lines,
+    write_holding_versions,
+)
+from tasks.catalogue.loading import Loading
+from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
+from tasks.warehouse.bulk import id_set
+from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
+from tasks.warehouse.ids import take_ids
+from tasks.warehouse.ledger import chunk
+
+STAGE = "load_holdings"
+
+
+class Delivered(NamedTuple):
+    """A staged holding, what became of its bib, and the holding that is there already."""
+
+    position: int
+    part: int
+    sigel: str
+    is_delete: bool
+    control_number: str
+    reject_reason: str
+    bib_outcome: str | None
+    bib_reason: str | None
+    bib_id: int | None
+    holding_id: int | None
+
+
+def load_holdings(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> Counter[str]:
+    """Load a delivery's holdings in chunks; returns counts by outcome. Goes on where a killed run stopped."""
+    counts: Counter[str] = Counter()
+    while True:
+        with chunk(warehouse, loading.delivery_id, STAGE, CATALOGUE_LOCK) as work:
+            if work.is_done:
+                return counts
+            low, high = work.reached, work.reached + chunk_records
+            last = work.connection.execute(
+                sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == loading.delivery_id)
+            ).scalar()
+            in_range = sa.and_(stage_holding.c.position > low, stage_holding.c.position <= high)
+            counts.update(load_staged_holdings(work.connection, loading, in_range))
+            is_last = high >= int(last or 0)
+            work.advance(high, done_at=loading.now if is_last else None)
+
+
+def load_holdings_of(
+    connection: Connection, loading: Loading, bib_positions: Collection[int], *, only: HoldingOutcome | None = None
+) -> Counter[str]:
+    """Load the holdings of some bibs of a delivery again, as after a review; earlier outcomes are succeeded.
+
+    `only` limits it to holdings whose latest outcome is that one.
+    """
+    wanted = id_set(connection, bib_positions)
+    chosen: sa.ColumnElement[bool] = stage_holding.c.bib_position.in_(sa.select(wanted.c.value))
+    if only is not None:
+        chosen = sa.and_(
+            chosen,
+            sa.exists().where(
+                core_outcome.c.delivery_id == stage_holding.c.delivery_id,
+                core_outcome.c.position == stage_holding.c.position,
+                core_outcome.c.part == stage_holding.c.part,
+                core_outcome.c.record_type == "holding",
+                core_outcome.c.is_latest,
+                core_outcome.c.outcome == only,
+            ),
+        )
+    return load_staged_holdings(connection, loading, chosen, succeeds=True)
+
+
+def load_staged_holdings(
+    connection: Connection, loading: Loading, chosen: sa.ColumnElement[bool], *, succeeds: bool = False
+) -> Counter[str]:
+    """Load the staged holdings that `chosen` selects, inside the caller's transaction and catalogue lock."""
+    counts: Counter[str] = Counter()
+    decided, open_ones = _sort_out(_delivered(connection, loading.delivery_id, chosen), loading)
+    write_outcomes(connection, loading.delivery_id, decided, loading.now, succeeds=succeeds)
+    counts.update(each.outcome for each in decided)
+    for number, wave in enumerate(_waves(open_ones)):
+        if number > 0:
+            wave = _with_present_holding(connection, wave)
+        outcomes = _load_wave(connection, loading, wave, succeeds=succeeds)
+        counts.update(each.outcome for each in outcomes)
+    return counts
+
+
+def _delivered(connection: Connection, delivery_id: int, chosen: sa.ColumnElement[bool]) -> list[Delivered]:
+    bib = core_outcome.alias("bib_outcome")
+    bib_id = sa.func.coalesce(core_bib.c.merged_into, bib.c.bib_id)
+    rows = connection.execute(
+        sa.select(
+            stage_holding.c.position,
+            stage_holding.c.part,
+            stage_holding.c.sigel,
+            stage_holding.c.is_delete,
+            stage_holding.c.control_number,
+            stage_holding.c.reject_reason,
+            bib.c.outcome,
+            bib.c.reason,
+            bib_id,
+            core_holding.c.holding_id,
+        )
+        .select_from(stage_holding)
+        .outerjoin(
+            bib,
+            sa.and_(
+                bib.c.delivery_id == stage_holding.c.delivery_id,
+                bib.c.position == stage_holding.c.bib_position,
+                bib.c.part == 0,
+                bib.c.record_type == "bib",
+                bib.c.is_latest,
+            ),
+        )
+        .outerjoin(core_bib, core_bib.c.bib_id == bib.c.bib_id)
+        .outerjoin(
+            core_holding,
+            sa.and_(
+                core_holding.c.bib_id == bib_id,
+                core_holding.c.sigel == stage_holding.c.sigel,
+                sa.not_(core_holding.c.is_deleted),
+            ),
+        )
+        .where(stage_holding.c.delivery_id == delivery_id, chosen)
+        .order_by(stage_holding.c.position, stage_holding.c.part)
+    )
+    return [Delivered(*row) for row in rows]
+
+
+def _sort_out(delivered: Iterable[Delivered], loading: Loading) -> tuple[list[OutcomeRow], list[Delivered]]:
+    """What is decided without looking at the shelf, and what is not."""
+    admission = loading.admission
+    decided: list[OutcomeRow] = []
+    open_ones: list[Delivered] = []
+    for each in delivered:
+        verdict = _without_shelf(each, admission, loading.held_classes)
+        if verdict is None:
+            open_ones.append(each)
+        else:
+            decided.append(_outcome(each, *verdict))
+    return decided, open_ones
+
+
+def _without_shelf(
+    each: Delivered, admission: Admission, held_classes: Collection[str]
+) -> tuple[HoldingOutcome, str, str] | None:
+    if each.reject_reason:
+        return HoldingOutcome.REJECTED, "holding_unfit", each.reject_reason
+    refusal = admission.refusal(each.sigel)
+    if refusal is not None:
+        return HoldingOutcome.REFUSED, refusal.rule, refusal.reason
+    if each.bib_outcome is None:
+        return HoldingOutcome.REJECTED, "no_bib", "no readable bib precedes it"
+    if each.bib_outcome == BibOutcome.REJECTED:
+        return HoldingOutcome.REJECTED, "bib_rejected", f"its bib was rejected: {each.bib_reason}"
+    if each.bib_outcome == BibOutcome.REVIEW:
+        return HoldingOutcome.WAITING, "bib_in_review", f"its bib waits for a cataloguer: {each.bib_reason}"
+    if each.is_delete and "holding_delete" in held_classes:
+        reason = "more holdings would be deleted than the guard lets through"
+        return HoldingOutcome.WAITING, "guard:holding_delete", reason
+    return None
+
+
+def _outcome(each: Delivered, outcome: HoldingOutcome, rule: str, reason: str, **made: Any) -> OutcomeRow:
+    return OutcomeRow(
+        each.position, each.part, "holding", outcome, rule, reason, sigel=each.sigel or None, bib_id=each.bib_id, **made
+    )
+
+
+def _waves(delivered: Sequence[Delivered]) -> list[list[Delivered]]:
+    """The first holding of each (bib, sigel), then the second ones, and so on."""
+    waves: list[list[Delivered]] = []
+    seen: Counter[tuple[int | None, str]] = Counter()
+    for each in delivered:
+        key = (each.bib_id, each.sigel)
+        if seen[key] == len(waves):
+            waves.append([])
+        waves[seen[key]].append(each)
+        seen[key] += 1
+    return waves
+
+
+def _with_present_holding(connection: Connection, wave: Sequence[Delivered]) -> list[Delivered]:
+    """The wave with the holdings that the waves before it may have made."""
+    bibs = id_set(connection, {each.bib_id for each in wave if each.bib_id is not None})
+    present = {
+        (row.bib_id, row.sigel): row.holding_id
+        for row in connection.execute(
+            sa.select(core_holding.c.bib_id, core_holding.c.sigel, core_holding.c.holding_id)
+            .join(bibs, bibs.c.value == core_holding.c.bib_id)
+            .where(sa.not_(core_holding.c.is_deleted))
+        )
+    }
+    return [each._replace(holding_id=present.get((each.bib_id, each.sigel))) for each in wave]
+
+
+def _load_wave(
+    connection: Connection, loading: Loading, wave: Sequence[Delivered], *, succeeds: bool
+) -> list[OutcomeRow]:
+    fresh = [each for each in wave if each.holding_id is None and not each.is_delete]
+    present = [each for each in wave if each.holding_id is not None]
+    gone = [each for each in wave if each.holding_id is None and each.is_delete]
+    nothing = (HoldingOutcome.UNCHANGED, "nothing_to_delete", "the library has no holding of this bib")
+    outcomes = [_outcome(each, *nothing) for each in gone]
+    outcomes += _change_present(connection, loading, present)
+    write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
+    return outcomes + _create_fresh(connection, loading, fresh, succeeds=succeeds)
+
+
+def _create_fresh(
+    connection: Connection, loading: Loading, fresh: Sequence[Delivered], *, succeeds: bool
+) -> list[OutcomeRow]:
+    if not fresh:
+        return []
+    admission = loading.admission
+    ids = take_ids(connection, "holding", len(fresh))
+    holdings = [
+        NewHolding(holding_id, each.bib_id or 0, each.sigel, admission.is_visible(each.sigel))
+        for holding_id, each in zip(ids, fresh, strict=True)
+    ]
+    create_holdings(connection, loading.delivery_id, holdings, loading.now)
+    made = (HoldingOutcome.CREATED, "new_holding", "the library's first holding of this bib")
+    outcomes = [
+        _outcome(each, *made, holding_id=holding_id, version=1) for holding_id, each in zip(ids, fresh, strict=True)
+    ]
+    write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
+    low, high = fresh[0].position - 1, fresh[-1].position
+    copy_staged_lines(connection, loading.delivery_id, low, high, ids[0], ids[-1])
+    return outcomes
+
+
+def _change_present(connection: Connection, loading: Loading, present: Sequence[Delivered]) -> list[OutcomeRow]:
+    """Holdings that are there: the line rule says which lines are replaced or removed; all others stay."""
+    if not present:
+        return []
+    there = lines_of(connection, {each.holding_id for each in present if each.holding_id is not None})
+    incoming = staged_lines(connection, loading.delivery_id, {each.position for each in present})
+    changes = [
+        (each, loading.line_rule(each.is_delete, there[each.holding_id or 0], incoming[each.position, each.part]))
+        for each in present
+    ]
+    made = write_holding_versions(
+        connection,
+        loading.delivery_id,
+        [
+            HoldingVersion(each.holding_id or 0, change.lines)
+            for each, change in changes
+            if change.outcome != HoldingOutcome.UNCHANGED
+        ],
+        loading.now,
+    )
+    return [
+        _outcome(
+            each,
+            change.outcome,
+            change.rule,
+            change.reason,
+            holding_id=each.holding_id,
+            version=made.get(each.holding_id or 0),
+        )
+        for each, change in changes
+    ]

@@ -1,0 +1,66 @@
+"""One delivery being loaded: who sent it, by which policy, on which day. What the loading modules share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+from sqlalchemy.engine import Connection
+
+from schemas.outcomes import Editor
+from schemas.register.register import Register
+from schemas.register.suppliers import Supplier
+from tasks.catalogue.admission import Admission
+from tasks.catalogue.bib_store import Change
+from tasks.catalogue.holding_lines import LineRule, supplier_lines, whole_holding
+from tasks.warehouse.ids import take_id
+
+CATALOGUE = "catalogue"
+"""Sender of an export of the union catalogue itself."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A delivery and the policy it is loaded by. `supplier` is None for an export of the union catalogue."""
+
+    delivery_id: int
+    supplier: Supplier | None
+    register: Register
+    sent_at_name: str | None
+    today: date
+    now: datetime
+    held_classes: frozenset[str] = frozenset()
+    """Classes of change that a guard holds: they are left for approval, everything else goes on."""
+
+    @property
+    def source(self) -> str:
+        """What bibs and numbers of this delivery are said to come from."""
+        return CATALOGUE if self.supplier is None else self.supplier.code
+
+    @property
+    def own_prefix(self) -> str:
+        """Our 003."""
+        return self.register.catalogue.control_number_prefix
+
+    @cached_property
+    def admission(self) -> Admission:
+        """What the register allows this sender today."""
+        return Admission(self.register, self.supplier, self.today)
+
+    @cached_property
+    def line_rule(self) -> LineRule:
+        """What a delivered holding does to the lines that are there."""
+        return whole_holding if self.supplier is None else supplier_lines(self.supplier.code)
+
+    def change(self, connection: Connection) -> Change:
+        """A numbered change of the catalogue; one a chunk."""
+        return Change(
+            delivery_id=self.delivery_id,
+            source=self.source,
+            sent_at_name=self.sent_at_name,
+            change_no=take_id(connection, "change"),
+            control_number_prefix=(None if self.supplier is None else self.own_prefix.lower()),
+            now=self.now,
+            last_editor=Editor.SYSTEM if self.supplier is None else Editor.SUPPLIER,
+        )

@@ -1,0 +1,78 @@
+"""Two bibs that are one become one: holdings move, a library's double holding is joined, ids lead to the survivor."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.marc import HoldingLine, Identifier
+from schemas.warehouse.core import core_bib, core_bib_identifier, core_holding
+from tasks.catalogue.bib_store import Change, add_identifiers, keep_before_images
+from tasks.catalogue.holding_store import HoldingVersion, lines_of, write_holding_versions
+
+
+def merge_bibs(connection: Connection, change: Change, loser: int, survivor: int) -> None:
+    """Merge `loser` into `survivor`; both keep their before-images. Merging again is harmless."""
+    survivor = _resolved(connection, survivor)
+    if loser == survivor:
+        return
+    keep_before_images(connection, [loser], change.now)
+    numbers = connection.execute(
+        sa.select(core_bib_identifier.c.scheme, core_bib_identifier.c.value).where(
+            core_bib_identifier.c.bib_id == loser
+        )
+    )
+    add_identifiers(connection, change, [(survivor, Identifier(*row)) for row in numbers])
+    connection.execute(
+        sa.update(core_bib)
+        .where(core_bib.c.bib_id == loser)
+        .values(
+            is_deleted=True,
+            merged_into=survivor,
+            version=core_bib.c.version + 1,
+            change_no=change.change_no,
+            updated_at=change.now,
+        )
+    )
+    connection.execute(sa.update(core_bib).where(core_bib.c.merged_into == loser).values(merged_into=survivor))
+    connection.execute(
+        sa.update(core_bib)
+        .where(core_bib.c.bib_id == survivor)
+        .values(change_no=change.change_no, updated_at=change.now)
+    )
+    _move_holdings(connection, change, loser, survivor)
+
+
+def _resolved(connection: Connection, bib_id: int) -> int:
+    found = connection.execute(
+        sa.select(sa.func.coalesce(core_bib.c.merged_into, core_bib.c.bib_id)).where(core_bib.c.bib_id == bib_id)
+    ).scalar_one()
+    return int(found)
+
+
+def _move_holdings(connection: Connection, change: Change, loser: int, survivor: int) -> None:
+    rows = connection.execute(
+        sa.select(core_holding.c.holding_id, core_holding.c.bib_id, core_holding.c.sigel)
+        .where(core_holding.c.bib_id.in_([loser, survivor]), sa.not_(core_holding.c.is_deleted))
+        .order_by(core_holding.c.holding_id)
+    ).all()
+    there = {row.sigel: row.holding_id for row in rows if row.bib_id == survivor}
+    lines = lines_of(connection, [row.holding_id for row in rows])
+    emptied: list[HoldingVersion] = []
+    changed: list[HoldingVersion] = []
+    for row in rows:
+        if row.bib_id != loser:
+            continue
+        if row.sigel in there:
+            emptied.append(HoldingVersion(row.holding_id, ()))
+            changed.append(HoldingVersion(there[row.sigel], _joined(lines[there[row.sigel]], lines[row.holding_id])))
+        else:
+            changed.append(HoldingVersion(row.holding_id, lines[row.holding_id], bib_id=survivor))
+    # The double holding goes first: at most one that is not deleted may stand for each (bib, sigel).
+    write_holding_versions(connection, change.delivery_id, emptied, change.now)
+    write_holding_versions(connection, change.delivery_id, changed, change.now)
+
+
+def _joined(first: list[HoldingLine], second: list[HoldingLine]) -> list[HoldingLine]:
+    known = {(line.tag, line.owner, line.content) for line in first}
+    return first + [line for line in second if (line.tag, line.owner, line.content) not in known]

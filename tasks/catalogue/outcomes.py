@@ -1,0 +1,89 @@
+"""Rows of `core_outcome`: what became of each record. A later decision succeeds an earlier row, never overwrites it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.warehouse.core import core_outcome
+from tasks.warehouse.bulk import bulk_insert, id_set
+
+
+class OutcomeRow(NamedTuple):
+    """One outcome. `version` is that of the bib or holding it made; None where nothing changed."""
+
+    position: int
+    part: int
+    record_type: str
+    outcome: str
+    rule: str
+    reason: str
+    sigel: str | None = None
+    bib_id: int | None = None
+    holding_id: int | None = None
+    version: int | None = None
+
+
+OUTCOME_COLUMNS = (*OutcomeRow._fields, "seq")
+
+
+def write_outcomes(
+    connection: Connection, delivery_id: int, rows: Sequence[OutcomeRow], now: datetime, *, succeeds: bool = False
+) -> None:
+    """Store outcomes; `succeeds` says that earlier rows of the same records may be there, which these succeed."""
+    if not rows:
+        return
+    seqs = _close_earlier(connection, delivery_id, rows) if succeeds else {}
+    bulk_insert(
+        connection,
+        core_outcome,
+        OUTCOME_COLUMNS,
+        [(*row, seqs.get((row.position, row.part), 0) + 1) for row in rows],
+        {"delivery_id": delivery_id, "is_latest": True, "decided_at": now},
+    )
+
+
+def _close_earlier(connection: Connection, delivery_id: int, rows: Sequence[OutcomeRow]) -> dict[tuple[int, int], int]:
+    """Mark the earlier rows of these records as succeeded; returns their highest seq by (position, part)."""
+    wanted = id_set(connection, {row.position for row in rows})
+    found = connection.execute(
+        sa.select(core_outcome.c.position, core_outcome.c.part, sa.func.max(core_outcome.c.seq))
+        .join(wanted, wanted.c.value == core_outcome.c.position)
+        .where(core_outcome.c.delivery_id == delivery_id)
+        .group_by(core_outcome.c.position, core_outcome.c.part)
+    )
+    mine = {(row.position, row.part) for row in rows}
+    seqs = {(position, part): seq for position, part, seq in found if (position, part) in mine}
+    for part in {part for _position, part in seqs}:
+        positions = id_set(connection, [position for position, each in seqs if each == part])
+        connection.execute(
+            sa.update(core_outcome)
+            .where(
+                core_outcome.c.delivery_id == delivery_id,
+                core_outcome.c.part == part,
+                core_outcome.c.is_latest,
+                core_outcome.c.position.in_(sa.select(positions.c.value)),
+            )
+            .values(is_latest=sa.false())
+        )
+    return seqs
+
+
+def latest_bib_outcomes(connection: Connection, delivery_id: int, positions: Collection[int]) -> dict[int, sa.Row[Any]]:
+    """The latest outcome of the bibs at `positions`: outcome, rule, bib_id."""
+    wanted = id_set(connection, positions)
+    rows = connection.execute(
+        sa.select(core_outcome.c.position, core_outcome.c.outcome, core_outcome.c.rule, core_outcome.c.bib_id)
+        .join(wanted, wanted.c.value == core_outcome.c.position)
+        .where(
+            core_outcome.c.delivery_id == delivery_id,
+            core_outcome.c.part == 0,
+            core_outcome.c.record_type == "bib",
+            core_outcome.c.is_latest,
+        )
+    )
+    return {row.position: row for row in rows}

@@ -1,0 +1,209 @@
+"""What loading a delivery would do to what is there, counted before anything is written, and guarded.
+
+A class over its limit is held by the plan's hash; the others go on. When it is approved, what was left is loaded.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.outcomes import HoldingOutcome, PlanState
+from schemas.warehouse.core import core_bib, core_holding, core_holding_line, core_outcome
+from schemas.warehouse.raw import raw_delivery
+from schemas.warehouse.stage import stage_bib, stage_holding, stage_verdict
+from tasks.catalogue.levels import ExistingBib, may_replace
+from tasks.catalogue.load_bibs import load_wave, staged_bibs
+from tasks.catalogue.load_holdings import load_holdings_of
+from tasks.catalogue.loading import Loading
+from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
+from tasks.plans.plan import PlannedClass, digest_of, guard, plan_hash
+from tasks.plans.store import decision, hold, mark_applied
+
+FLOW = "supplier-ingest"
+
+
+def scope_of(connection: Connection, delivery_id: int) -> str:
+    """What a plan about this delivery is about; the same in every warehouse."""
+    row = connection.execute(
+        sa.select(raw_delivery.c.sender, raw_delivery.c.sha256, raw_delivery.c.generation).where(
+            raw_delivery.c.delivery_id == delivery_id
+        )
+    ).one()
+    again = f"/{row.generation}" if row.generation else ""
+    return f"delivery:{row.sender}/{row.sha256[:12]}{again}"
+
+
+def planned_changes(connection: Connection, loading: Loading) -> list[PlannedClass]:
+    """The guarded classes of change of a matched delivery: bibs created, bibs replaced, holdings deleted."""
+    scope = scope_of(connection, loading.delivery_id)
+    bibs = connection.execute(
+        sa.select(sa.func.count()).select_from(core_bib).where(sa.not_(core_bib.c.is_deleted))
+    ).scalar_one()
+    created = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(stage_bib)
+        .outerjoin(
+            stage_verdict,
+            sa.and_(
+                stage_verdict.c.delivery_id == stage_bib.c.delivery_id,
+                stage_verdict.c.position == stage_bib.c.position,
+            ),
+        )
+        .where(
+            stage_bib.c.delivery_id == loading.delivery_id,
+            stage_bib.c.reject_reason == "",
+            sa.func.coalesce(stage_verdict.c.ending, "new") == "new",
+        )
+    ).scalar_one()
+    replaced = _replacements(connection, loading)
+    deleted, lines_of_supplier = _deletions(connection, loading)
+    return [
+        PlannedClass(FLOW, scope, "bib_create", created, bibs, str(created)),
+        PlannedClass(FLOW, scope, "bib_replace", len(replaced), bibs, digest_of(replaced)),
+        PlannedClass(FLOW, scope, "holding_delete", len(deleted), lines_of_supplier, digest_of(deleted)),
+    ]
+
+
+def _replacements(connection: Connection, loading: Loading) -> list[str]:
+    """Control numbers of the bibs that the level table would let this delivery replace."""
+    if loading.supplier is None:
+        return []
+    columns = ("encoding_level", "source", "last_editor", "is_national_bibliography", "sent_at_name")
+    rows = connection.execute(
+        sa.select(
+            stage_bib.c.encoding_level,
+            core_bib.c.control_number,
+            *(core_bib.c[name].label(f"b_{name}") for name in columns),
+        )
+        .join(
+            stage_verdict,
+            sa.and_(
+                stage_verdict.c.delivery_id == stage_bib.c.delivery_id,
+                stage_verdict.c.position == stage_bib.c.position,
+            ),
+        )
+        .join(core_bib, core_bib.c.bib_id == stage_verdict.c.bib_id)
+        .where(stage_bib.c.delivery_id == loading.delivery_id, stage_verdict.c.ending == "match")
+    )
+    return [
+        number
+        for level, number, *existing in rows
+        if may_replace(
+            level, loading.sent_at_name, ExistingBib(*existing), loading.supplier, loading.register.levels
+        ).replaces
+    ]
+
+
+def _deletions(connection: Connection, loading: Loading) -> tuple[list[str], int]:
+    """The holdings that leader/05 = d names, and how many holdings have lines of this supplier."""
+    rows = connection.execute(
+        sa.select(stage_holding.c.sigel, stage_holding.c.position, stage_holding.c.part).where(
+            stage_holding.c.delivery_id == loading.delivery_id, stage_holding.c.is_delete
+        )
+    )
+    population = connection.execute(
+        sa.select(sa.func.count(sa.distinct(core_holding_line.c.holding_id)))
+        .join(core_holding, core_holding.c.holding_id == core_holding_line.c.holding_id)
+        .where(core_holding_line.c.owner == loading.source, sa.not_(core_holding.c.is_deleted))
+    ).scalar_one()
+    return [f"{row.sigel} {row.position} {row.part}" for row in rows], int(population)
+
+
+def guard_delivery(connection: Connection, loading: Loading, run_id: str | None) -> frozenset[str]:
+    """Guard the delivery's plan; returns the classes that are held. Holding again changes nothing."""
+    guarded = [each for each in guard(planned_changes(connection, loading), loading.register.guards) if each.is_held]
+    if not guarded:
+        return frozenset()
+    plan = plan_hash(each.planned for each in guarded)
+    open_classes = [each for each in guarded if decision(connection, plan, each.planned.change_class) is None]
+    hold(connection, plan, open_classes, delivery_id=loading.delivery_id, run_id=run_id, now=loading.now)
+    return frozenset(
+        each.planned.change_class
+        for each in guarded
+        if decision(connection, plan, each.planned.change_class) not in (PlanState.APPROVED, PlanState.APPLIED)
+    )
+
+
+def held_by_guard(connection: Connection, delivery_id: int, change_class: str) -> list[int]:
+    """Positions of the bibs whose records, or whose holdings, a guard has left as they were."""
+    rows = connection.execute(
+        sa.select(core_outcome.c.position, core_outcome.c.record_type)
+        .where(
+            core_outcome.c.delivery_id == delivery_id,
+            core_outcome.c.is_latest,
+            core_outcome.c.rule == f"guard:{change_class}",
+        )
+        .order_by(core_outcome.c.position)
+    ).all()
+    bibs = {row.position for row in rows if row.record_type == "bib"}
+    holdings = [row.position for row in rows if row.record_type == "holding"]
+    if holdings:
+        bibs |= set(
+            connection.execute(
+                sa.select(stage_holding.c.bib_position).where(
+                    stage_holding.c.delivery_id == delivery_id, stage_holding.c.position.in_(holdings)
+                )
+            ).scalars()
+        )
+    return sorted(bibs)
+
+
+def apply_approved(connection: Connection, loading: Loading, plan: str, change_class: str) -> int:
+    """Load what the guard had left, after approval; returns how many bibs were looked at again."""
+    positions = held_by_guard(connection, loading.delivery_id, change_class)
+    if change_class == "bib_replace":
+        bibs = staged_bibs(connection, loading.delivery_id, positions)
+        load_wave(connection, loading, loading.change(connection), bibs, succeeds=True)
+    elif change_class == "holding_delete":
+        load_holdings_of(connection, loading, positions, only=HoldingOutcome.WAITING)
+    mark_applied(connection, plan, change_class)
+    return len(positions)
+
+
+def reject_delivery(connection: Connection, loading: Loading, reason: str) -> None:
+    """A person has rejected a held delivery: every record is rejected, with that reason."""
+    bibs = connection.execute(
+        sa.select(stage_bib.c.position).where(stage_bib.c.delivery_id == loading.delivery_id)
+    ).scalars()
+    outcomes = [OutcomeRow(position, 0, "bib", "rejected", "delivery_rejected", reason) for position in bibs]
+    holdings = connection.execute(
+        sa.select(stage_holding.c.position, stage_holding.c.part, stage_holding.c.sigel).where(
+            stage_holding.c.delivery_id == loading.delivery_id
+        )
+    )
+    outcomes += [
+        OutcomeRow(row.position, row.part, "holding", "rejected", "delivery_rejected", reason, sigel=row.sigel or None)
+        for row in holdings
+    ]
+    write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=True)
+
+
+def still_needed(delivery_id: int) -> sa.Select[tuple[int]]:
+    """Positions of bibs whose working set must stay: in review, or with something that a guard holds."""
+    waiting_holdings = (
+        sa.select(stage_holding.c.bib_position)
+        .join(
+            core_outcome,
+            sa.and_(
+                core_outcome.c.delivery_id == stage_holding.c.delivery_id,
+                core_outcome.c.position == stage_holding.c.position,
+                core_outcome.c.part == stage_holding.c.part,
+                core_outcome.c.record_type == "holding",
+            ),
+        )
+        .where(
+            stage_holding.c.delivery_id == delivery_id,
+            stage_holding.c.bib_position.is_not(None),
+            core_outcome.c.is_latest,
+            core_outcome.c.outcome == HoldingOutcome.WAITING,
+        )
+    )
+    waiting_bibs = sa.select(core_outcome.c.position).where(
+        core_outcome.c.delivery_id == delivery_id,
+        core_outcome.c.is_latest,
+        core_outcome.c.record_type == "bib",
+        sa.or_(core_outcome.c.outcome == "review", core_outcome.c.rule.startswith("guard:")),
+    )
+    both = sa.union(waiting_holdings, waiting_bibs).subquery()
+    return sa.select(both.c[0])

@@ -1,0 +1,236 @@
+"""Pieces of a delivery become rows: `raw_record` and the working set in `stage_`.
+
+The reader (tasks/marc) gives pieces in order; here they are written in chunks. A chunk commits together with the
+position it reached, so a killed staging reads the file again but writes only what is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.marc import BibFacts, HoldingFacts, HoldingLine, StagedPiece
+from schemas.outcomes import DeliveryState
+from schemas.warehouse.raw import raw_member, raw_record
+from schemas.warehouse.stage import stage_bib, stage_holding, stage_holding_line, stage_identifier, stage_isbn
+from tasks.catalogue.levels import LevelReading
+from tasks.warehouse.bulk import bulk_insert
+from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.ledger import chunk, set_state
+
+STAGE = "stage"
+
+RAW_COLUMNS = (
+    "delivery_id", "position", "member_no", "byte_offset", "record_type", "charset", "bib_position",
+    "supplier_control_number", "title", "isbn13", "sigel", "reason", "findings", "content",
+)  # fmt: skip
+BIB_COLUMNS = (
+    "delivery_id", "position", "control_number", "title", "author", "encoding_level", "record_type", "bib_level",
+    "carrier", "year", "is_national_bibliography", "reject_reason", "normalised",
+)  # fmt: skip
+ISBN_COLUMNS = ("delivery_id", "position", "seq", "isbn13", "raw", "subfield", "qualifier", "status")
+IDENTIFIER_COLUMNS = ("delivery_id", "position", "seq", "scheme", "value")
+HOLDING_COLUMNS = (
+    "delivery_id", "position", "part", "bib_position", "sigel", "is_delete", "control_number", "reject_reason",
+)  # fmt: skip
+LINE_COLUMNS = ("delivery_id", "position", "part", "line_no", *HoldingLine._fields)
+
+
+@dataclass(frozen=True)
+class StagedMember:
+    """A file inside the delivery, and its pieces."""
+
+    member_no: int
+    name: str
+    format: str
+    pieces: Iterable[Sequence[StagedPiece]]
+    """In lists, as the reader hands them over; positions run on through the members of the delivery."""
+
+
+@dataclass(frozen=True)
+class StagingRules:
+    """How a delivery's records are read: levels under the supplier's ceiling, and whose the holdings' lines are."""
+
+    levels: LevelReading
+    owner: str
+    """Whose the lines of holdings are that do not name an owner themselves."""
+
+
+@dataclass
+class StagingRows:
+    """Rows of one chunk, ready for bulk loading."""
+
+    delivery_id: int
+    rules: StagingRules
+    raw: list[tuple[Any, ...]] = field(default_factory=list)
+    bibs: list[tuple[Any, ...]] = field(default_factory=list)
+    isbns: list[tuple[Any, ...]] = field(default_factory=list)
+    identifiers: list[tuple[Any, ...]] = field(default_factory=list)
+    holdings: list[tuple[Any, ...]] = field(default_factory=list)
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(self, piece: StagedPiece, bib_position: int | None) -> None:
+        """Take in one piece; `bib_position` is the bib that a holding record belongs to."""
+        bib, holdings = piece.bib, piece.holdings
+        number, title, isbn13, sigel = "", None, None, None
+        if bib is not None:
+            number, title = bib.control_number, bib.title
+            isbn13 = next((each.isbn13 for each in bib.isbns if each.isbn13 and each.subfield == "a"), None)
+            self._add_bib(piece, bib)
+        elif holdings:
+            number, sigel = holdings[0].control_number, holdings[0].sigel
+        findings = orjson.dumps(piece.findings, default=list).decode() if piece.findings else None
+        self.raw.append(
+            (
+                self.delivery_id, piece.position, piece.member_no, piece.byte_offset, piece.record_type, piece.charset,
+                bib_position, number, title, isbn13, sigel, piece.reason or None, findings, piece.content,
+            )
+        )  # fmt: skip
+        for holding in holdings:
+            self._add_holding(piece.position, holding, bib_position)
+
+    def _add_bib(self, piece: StagedPiece, bib: BibFacts) -> None:
+        place = (self.delivery_id, piece.position)
+        level, normalised = self.rules.levels.apply(bib.encoding_level, piece.normalised, piece.content)
+        self.bibs.append(
+            (
+                *place, bib.control_number, bib.title, bib.author, level, bib.record_type, bib.bib_level, bib.carrier,
+                bib.year, bib.is_national_bibliography, bib.reject_reason, normalised,
+            )
+        )  # fmt: skip
+        self.isbns += [(*place, seq, *isbn) for seq, isbn in enumerate(bib.isbns, 1)]
+        self.identifiers += [(*place, seq, *each) for seq, each in enumerate(bib.identifiers, 1)]
+
+    def _add_holding(self, position: int, holding: HoldingFacts, bib_position: int | None) -> None:
+        place = (self.delivery_id, position, holding.part)
+        self.holdings.append(
+            (*place, bib_position, holding.sigel, holding.is_delete, holding.control_number, holding.reject_reason)
+        )
+        owner = self.rules.owner
+        self.lines += [
+            (*place, line_no, *line[:-1], line.owner or owner) for line_no, line in enumerate(holding.lines, 1)
+        ]
+
+    def write(self, connection: Connection) -> None:
+        """Load the rows; raises the driver's error where a position is there already."""
+        bulk_insert(connection, raw_record, RAW_COLUMNS, self.raw)
+        bulk_insert(connection, stage_bib, BIB_COLUMNS, self.bibs)
+        bulk_insert(connection, stage_isbn, ISBN_COLUMNS, self.isbns)
+        bulk_insert(connection, stage_identifier, IDENTIFIER_COLUMNS, self.identifiers)
+        bulk_insert(connection, stage_holding, HOLDING_COLUMNS, self.holdings)
+        bulk_insert(connection, stage_holding_line, LINE_COLUMNS, self.lines)
+
+
+def stage_delivery(
+    warehouse: Warehouse,
+    delivery_id: int,
+    members: Iterable[StagedMember],
+    rules: StagingRules,
+    *,
+    chunk_records: int,
+    now: datetime,
+) -> Counter[str]:
+    """Write a delivery's pieces; returns counts of `bib`, `holding`, `embedded` and `unreadable`.
+
+    Rows are committed in chunks of about `chunk_records` pieces. Raises whatever the reader raises
+    (`DeliveryRejectedError`); chunks committed until then stay, and a second call goes on after them.
+    """
+    counts: Counter[str] = Counter()
+    bib_position: int | None = None
+    for member in members:
+        pieces_before, embedded_before = counts.total() - counts["embedded"], counts["embedded"]
+        bib_position = None
+        for batch in _batches(member.pieces, chunk_records):
+            rows = StagingRows(delivery_id, rules)
+            with chunk(warehouse, delivery_id, STAGE) as work:
+                for piece in batch:
+                    bib_position = _count(counts, piece, bib_position)
+                    if piece.position > work.reached:
+                        rows.add(piece, bib_position)
+                if rows.raw:
+                    rows.write(work.connection)
+                    work.advance(batch[-1].position)
+        pieces = counts.total() - counts["embedded"] - pieces_before
+        _store_member(warehouse, delivery_id, member, pieces, counts["embedded"] - embedded_before)
+    with chunk(warehouse, delivery_id, STAGE) as work:
+        work.advance(max(work.reached, counts.total() - counts["embedded"]), done_at=now)
+        set_state(work.connection, delivery_id, DeliveryState.STAGED)
+    return counts
+
+
+def _count(counts: Counter[str], piece: StagedPiece, bib_position: int | None) -> int | None:
+    """Count a piece, and return the bib that it belongs to (its own position for a bib)."""
+    counts[piece.record_type] += 1
+    if piece.record_type == "bib":
+        counts["embedded"] += len(piece.holdings)
+        return piece.position
+    # An unreadable piece may have been a bib: what follows must not be hung on the bib before it.
+    return None if piece.record_type == "unreadable" else bib_position
+
+
+def _batches(pieces: Iterable[Sequence[StagedPiece]], size: int) -> Iterator[list[StagedPiece]]:
+    """Lists of at least `size` pieces (the last may be shorter)."""
+    waiting: list[StagedPiece] = []
+    for some in pieces:
+        waiting += some
+        if len(waiting) >= size:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _store_member(
+    warehouse: Warehouse, delivery_id: int, member: StagedMember, pieces: int, embedded_holdings: int
+) -> None:
+    with warehouse.write() as connection:
+        connection.execute(
+            sa.delete(raw_member).where(
+                raw_member.c.delivery_id == delivery_id, raw_member.c.member_no == member.member_no
+            )
+        )
+        connection.execute(
+            sa.insert(raw_member).values(
+                delivery_id=delivery_id,
+                member_no=member.member_no,
+                name=member.name,
+                format=member.format,
+                pieces=pieces,
+                embedded_holdings=embedded_holdings,
+            )
+        )
+
+
+STAGED_TABLES = (stage_bib, stage_isbn, stage_identifier, stage_holding, stage_holding_line)
+
+
+def forget_staged(connection: Connection, delivery_id: int, keep_positions: sa.Select[Any]) -> None:
+    """Drop the working set of a delivery, except what belongs to `keep_positions` (bibs that still wait).
+
+    `keep_positions` selects positions of bibs; their holdings are kept with them.
+    """
+    for table in (stage_bib, stage_isbn, stage_identifier):
+        connection.execute(
+            sa.delete(table).where(table.c.delivery_id == delivery_id, table.c.position.not_in(keep_positions))
+        )
+    kept_holdings = sa.select(stage_holding.c.position).where(
+        stage_holding.c.delivery_id == delivery_id, stage_holding.c.bib_position.in_(keep_positions)
+    )
+    connection.execute(
+        sa.delete(stage_holding_line).where(
+            stage_holding_line.c.delivery_id == delivery_id, stage_holding_line.c.position.not_in(kept_holdings)
+        )
+    )
+    connection.execute(
+        sa.delete(stage_holding).where(
+            stage_holding.c.delivery_id == delivery_id,
+            sa.or_(stage_holding.c.bib_position.is_(None), stage_holding.c.bib_position.not_in(keep_positions)),
+        )
+    )

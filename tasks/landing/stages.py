@@ -1,0 +1,80 @@
+"""Stages of the landing zone: receiving what waits, and closing what is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import sqlalchemy as sa
+
+from schemas.outcomes import DeliveryState
+from schemas.register.suppliers import FileRules
+from schemas.warehouse.raw import raw_delivery
+from tasks.landing.receiving import Receiving, receive_file
+from tasks.stage import stage
+from tasks.warehouse.engine import Warehouse
+from tasks.workplace import workplace
+
+UNFINISHED = (DeliveryState.RECEIVED, DeliveryState.STAGED, DeliveryState.MATCHED, DeliveryState.LOADED)
+
+
+@stage()
+def receive(supplier: str, uris: list[str], *, again: bool = False, dry_run: bool = False) -> list[int]:
+    """Enter waiting files in the ledger and put their originals away; also takes up what an earlier run left."""
+    place = workplace()
+    known = place.supplier(supplier)
+    receiving = Receiving(
+        kind="supplier",
+        sender=supplier,
+        rules=known.file,
+        limits=place.unpack_limits,
+        now=place.now,
+        today=place.today,
+        again=again,
+        is_preview=dry_run,
+    )
+    found = [receive_file(place.warehouse, place.zone, uri, receiving) for uri in uris]
+    ids = list(dict.fromkeys(each.delivery_id for each in found))
+    return ids if dry_run else ids + [each for each in _left(place.warehouse, supplier) if each not in ids]
+
+
+@stage(name="receive")
+def receive_export(uris: list[str], mode: str) -> list[int]:
+    """Enter exports of the union catalogue in the ledger and put their originals away."""
+    place = workplace()
+    receiving = Receiving(
+        kind="catalogue",
+        sender="catalogue",
+        rules=FileRules(),
+        limits=place.unpack_limits,
+        now=place.now,
+        today=place.today,
+        mode=mode,
+    )
+    return [receive_file(place.warehouse, place.zone, uri, receiving).delivery_id for uri in uris]
+
+
+def _left(warehouse: Warehouse, supplier: str) -> list[int]:
+    """Deliveries of the supplier that a killed run left on the way, and held ones that may have been approved."""
+    with warehouse.read() as connection:
+        return list(
+            connection.execute(
+                sa.select(raw_delivery.c.delivery_id)
+                .where(
+                    raw_delivery.c.kind == "supplier",
+                    raw_delivery.c.sender == supplier,
+                    raw_delivery.c.state.in_([*UNFINISHED, DeliveryState.HELD]),
+                    sa.not_(raw_delivery.c.is_preview),
+                )
+                .order_by(raw_delivery.c.delivery_id)
+            ).scalars()
+        )
+
+
+@stage()
+def forget_preview(deliveries: list[int], uris: list[str]) -> Counter[str]:
+    """Remove the copies that a dry run was handed; files that wait in the landing zone stay where they are."""
+    zone = workplace().zone
+    handed = [uri for uri in uris if zone.key_of(uri).startswith("handed/")]
+    for uri in handed:
+        zone.delete(uri)
+    return Counter(copies=len(handed))

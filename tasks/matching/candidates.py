@@ -1,0 +1,124 @@
+"""Which bibs might be the one a delivery means: candidates by ISBN, ISSN, 035, control number and EAN.
+
+One set-based statement a chunk. ISBN is no unique key: a number may lead to many bibs, a bib may have many numbers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn
+from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn
+from tasks.warehouse.bulk import id_set
+
+FoundBy = dict[int, dict[int, str]]
+"""position: {bib_id: how it was found}; of several ways the strongest."""
+
+_STRENGTH = {"control_number": 0, "isbn_a": 1, "035": 2, "issn": 3, "ean": 4, "isbn_az": 5, "isbn_z": 6, "invalid": 7}
+
+
+def find_candidates(connection: Connection, delivery_id: int, positions: Collection[int]) -> FoundBy:
+    """Candidates for the bibs at `positions` of a delivery, in two statements. Deleted bibs are none."""
+    if not positions:
+        return {}
+    wanted = id_set(connection, positions)
+    found: FoundBy = defaultdict(dict)
+    for statement in (
+        _by_isbn(delivery_id, wanted),
+        _by_invalid_isbn(delivery_id, wanted),
+        _by_identifier(delivery_id, wanted),
+    ):
+        for position, bib_id, how in connection.execute(statement):
+            known = found[position].get(bib_id)
+            if known is None or _STRENGTH[how] < _STRENGTH[known]:
+                found[position][bib_id] = how
+    return dict(found)
+
+
+def find_range_candidates(connection: Connection, delivery_id: int, low: int, high: int) -> FoundBy:
+    """Candidates for all bibs with `low < position <= high`."""
+    positions = connection.execute(
+        sa.select(stage_bib.c.position).where(
+            stage_bib.c.delivery_id == delivery_id,
+            stage_bib.c.position > low,
+            stage_bib.c.position <= high,
+            stage_bib.c.reject_reason == "",
+        )
+    ).scalars()
+    return find_candidates(connection, delivery_id, list(positions))
+
+
+def _by_isbn(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, int, str]]:
+    ours, theirs = stage_isbn, core_bib_isbn
+    how = sa.case(
+        (sa.and_(ours.c.subfield == "a", theirs.c.subfield == "a"), "isbn_a"),
+        (sa.and_(ours.c.subfield == "z", theirs.c.subfield == "z"), "isbn_z"),
+        else_="isbn_az",
+    )
+    return (
+        sa.select(ours.c.position, theirs.c.bib_id, how)
+        .select_from(wanted)
+        .join(ours, sa.and_(ours.c.delivery_id == delivery_id, ours.c.position == wanted.c.value))
+        .join(theirs, theirs.c.isbn13 == ours.c.isbn13)
+        .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
+        .where(ours.c.isbn13.is_not(None))
+    )
+
+
+def _by_invalid_isbn(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, int, str]]:
+    """The same invalid number on both sides: weak, but better seen than missed."""
+    ours, theirs = stage_isbn, core_bib_isbn
+    return (
+        sa.select(ours.c.position, theirs.c.bib_id, sa.literal("invalid"))
+        .select_from(wanted)
+        .join(ours, sa.and_(ours.c.delivery_id == delivery_id, ours.c.position == wanted.c.value))
+        .join(theirs, sa.and_(theirs.c.raw == ours.c.raw, sa.text("core_bib_isbn.status = 'invalid'")))
+        .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
+        .where(ours.c.status == "invalid", ours.c.raw != "")
+    )
+
+
+def _by_identifier(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, int, str]]:
+    ours, theirs = stage_identifier, core_bib_identifier
+    return (
+        sa.select(ours.c.position, theirs.c.bib_id, ours.c.scheme)
+        .select_from(wanted)
+        .join(ours, sa.and_(ours.c.delivery_id == delivery_id, ours.c.position == wanted.c.value))
+        .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
+        .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
+    )
+
+
+def changed_since(connection: Connection, delivery_id: int, low: int, high: int, change_no: int) -> set[int]:
+    """Positions in the range whose numbers lead to bibs that changed after `change_no`: their match is stale."""
+    in_range = sa.and_(
+        stage_isbn.c.delivery_id == delivery_id, stage_isbn.c.position > low, stage_isbn.c.position <= high
+    )
+    by_isbn = (
+        sa.select(stage_isbn.c.position)
+        .join(core_bib_isbn, core_bib_isbn.c.isbn13 == stage_isbn.c.isbn13)
+        .join(core_bib, core_bib.c.bib_id == core_bib_isbn.c.bib_id)
+        .where(in_range, core_bib.c.change_no > change_no)
+    )
+    by_identifier = (
+        sa.select(stage_identifier.c.position)
+        .join(
+            core_bib_identifier,
+            sa.and_(
+                core_bib_identifier.c.value == stage_identifier.c.value,
+                core_bib_identifier.c.scheme == stage_identifier.c.scheme,
+            ),
+        )
+        .join(core_bib, core_bib.c.bib_id == core_bib_identifier.c.bib_id)
+        .where(
+            stage_identifier.c.delivery_id == delivery_id,
+            stage_identifier.c.position > low,
+            stage_identifier.c.position <= high,
+            core_bib.c.change_no > change_no,
+        )
+    )
+    return set(connection.execute(by_isbn).scalars()) | set(connection.execute(by_identifier).scalars())

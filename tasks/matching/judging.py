@@ -1,0 +1,211 @@
+"""Staged bibs against the catalogue: fetch both sides of each candidate pair, score them, keep every decision.
+
+The evidence is computed from the records themselves, never from stored features, so it cannot be out of date. Only
+bibs that have a candidate are looked at in full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.marc import IsbnFact
+from schemas.outcomes import DeliveryState
+from schemas.register.matching import MatchingPolicy
+from schemas.warehouse.core import core_bib, core_bib_isbn
+from schemas.warehouse.raw import raw_delivery, raw_record
+from schemas.warehouse.stage import stage_bib, stage_isbn, stage_match, stage_verdict
+from tasks.marc.encode import decode
+from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates
+from tasks.matching.evidence import MatchFeatures, features_of
+from tasks.matching.verdict import Judgement, judge
+from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.ids import current
+from tasks.warehouse.ledger import chunk, set_state
+
+STAGE = "match"
+SNAPSHOT = "match_snapshot"
+"""Not a stage: its `reached` is the catalogue's change number when matching began."""
+
+
+def match_delivery(
+    warehouse: Warehouse, delivery_id: int, policy: MatchingPolicy, *, chunk_records: int, now: datetime
+) -> Counter[str]:
+    """Judge every bib of a delivery against the catalogue as it is now; returns counts by ending.
+
+    Rows go to `stage_verdict` and `stage_match`; a bib without candidates leaves no row (it is new). What changes
+    in the catalogue after this is matched again when the bib is loaded.
+    """
+    counts: Counter[str] = Counter()
+    last = _begin(warehouse, delivery_id)
+    low = 0
+    while True:
+        with chunk(warehouse, delivery_id, STAGE) as work:
+            if work.is_done:
+                return counts
+            low = work.reached
+        high = min(low + chunk_records, last)
+        with warehouse.read() as connection:
+            found = find_range_candidates(connection, delivery_id, low, high)
+            judged = judge_candidates(connection, delivery_id, found, policy)
+        with chunk(warehouse, delivery_id, STAGE) as work:
+            if work.reached != low or work.is_done:
+                continue  # another run at the same delivery was faster
+            write_judgements(work.connection, delivery_id, judged)
+            work.advance(high, done_at=now if high >= last else None)
+            if high >= last:
+                set_state(work.connection, delivery_id, DeliveryState.MATCHED)
+        counts.update(each.ending for each in judged.values())
+
+
+def _begin(warehouse: Warehouse, delivery_id: int) -> int:
+    """Note the catalogue's change number once, and return the delivery's last position."""
+    with chunk(warehouse, delivery_id, SNAPSHOT) as work:
+        if not work.is_done:
+            work.advance(current(work.connection, "change"), done_at=_received_at(work.connection, delivery_id))
+        last = work.connection.execute(
+            sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == delivery_id)
+        ).scalar()
+    return int(last or 0)
+
+
+def _received_at(connection: Connection, delivery_id: int) -> datetime:
+    at: datetime = connection.execute(
+        sa.select(raw_delivery.c.received_at).where(raw_delivery.c.delivery_id == delivery_id)
+    ).scalar_one()
+    return at
+
+
+def judge_positions(
+    connection: Connection, delivery_id: int, positions: Collection[int], policy: MatchingPolicy
+) -> dict[int, Judgement]:
+    """Find and judge the candidates of `positions` anew; those without candidates are not in the result."""
+    return judge_candidates(connection, delivery_id, find_candidates(connection, delivery_id, positions), policy)
+
+
+def judge_candidates(
+    connection: Connection, delivery_id: int, found: FoundBy, policy: MatchingPolicy
+) -> dict[int, Judgement]:
+    """Judge each position against its candidates. Reads both sides in a few statements, whatever their number."""
+    if not found:
+        return {}
+    incoming = _incoming_features(connection, delivery_id, found)
+    existing = existing_features(connection, {bib_id for candidates in found.values() for bib_id in candidates})
+    return {
+        position: judge(
+            incoming[position],
+            [(bib_id, existing[bib_id], how) for bib_id, how in sorted(candidates.items())],
+            policy,
+        )
+        for position, candidates in found.items()
+    }
+
+
+def _incoming_features(
+    connection: Connection, delivery_id: int, positions: Collection[int]
+) -> dict[int, MatchFeatures]:
+    wanted = id_set(connection, positions)
+    isbns = _isbns_by_id(
+        connection.execute(
+            sa.select(stage_isbn.c.position, *_isbn_columns(stage_isbn))
+            .join(wanted, wanted.c.value == stage_isbn.c.position)
+            .where(stage_isbn.c.delivery_id == delivery_id)
+            .order_by(stage_isbn.c.position, stage_isbn.c.seq)
+        )
+    )
+    rows = connection.execute(
+        sa.select(stage_bib.c.position, sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content))
+        .join(wanted, wanted.c.value == stage_bib.c.position)
+        .join(
+            raw_record,
+            sa.and_(raw_record.c.delivery_id == stage_bib.c.delivery_id, raw_record.c.position == stage_bib.c.position),
+        )
+        .where(stage_bib.c.delivery_id == delivery_id)
+    )
+    return {position: features_of(decode(bytes(content)), isbns.get(position, ())) for position, content in rows}
+
+
+def existing_features(connection: Connection, bib_ids: Collection[int]) -> dict[int, MatchFeatures]:
+    """Features of bibs of the catalogue, from their records as they are now."""
+    wanted = id_set(connection, bib_ids)
+    isbns = _isbns_by_id(
+        connection.execute(
+            sa.select(core_bib_isbn.c.bib_id, *_isbn_columns(core_bib_isbn))
+            .join(wanted, wanted.c.value == core_bib_isbn.c.bib_id)
+            .order_by(core_bib_isbn.c.bib_id, core_bib_isbn.c.seq)
+        )
+    )
+    rows = connection.execute(bib_content(wanted))
+    return {bib_id: features_of(decode(bytes(content)), isbns.get(bib_id, ())) for bib_id, content in rows}
+
+
+def bib_content(wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, bytes]]:
+    """(bib_id, record) of the wanted bibs: the bib's own bytes, or those it was delivered with."""
+    return (
+        sa.select(core_bib.c.bib_id, sa.func.coalesce(core_bib.c.content, raw_record.c.content))
+        .select_from(wanted)
+        .join(core_bib, core_bib.c.bib_id == wanted.c.value)
+        .outerjoin(
+            raw_record,
+            sa.and_(
+                core_bib.c.content.is_(None),
+                raw_record.c.delivery_id == core_bib.c.origin_delivery_id,
+                raw_record.c.position == core_bib.c.origin_position,
+            ),
+        )
+    )
+
+
+def _isbn_columns(table: sa.Table) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in IsbnFact._fields]
+
+
+def _isbns_by_id(rows: Iterable[Any]) -> dict[int, list[IsbnFact]]:
+    grouped: dict[int, list[IsbnFact]] = defaultdict(list)
+    for key, *fact in rows:
+        grouped[key].append(IsbnFact(*fact))
+    return grouped
+
+
+MATCH_COLUMNS = ("delivery_id", "position", "bib_id", "verdict", "score", "rule", "evidence")
+VERDICT_COLUMNS = ("delivery_id", "position", "ending", "bib_id", "rule", "reason")
+
+
+def write_judgements(connection: Connection, delivery_id: int, judged: dict[int, Judgement]) -> None:
+    """Store judgements in `stage_verdict` and `stage_match`."""
+    bulk_insert(
+        connection,
+        stage_verdict,
+        VERDICT_COLUMNS,
+        [
+            (delivery_id, position, str(each.ending), each.bib_id, each.rule, each.reason)
+            for position, each in judged.items()
+        ],
+    )
+    bulk_insert(
+        connection,
+        stage_match,
+        MATCH_COLUMNS,
+        [
+            (
+                delivery_id, position, candidate.bib_id, str(candidate.verdict), candidate.score, candidate.rule,
+                orjson.dumps(candidate.evidence).decode(),
+            )
+            for position, each in judged.items()
+            for candidate in each.candidates
+        ],
+    )  # fmt: skip
+
+
+def forget_judgements(connection: Connection, delivery_id: int, positions: Collection[int]) -> None:
+    """Drop what was judged of `positions`, before they are judged again."""
+    wanted = sa.select(id_set(connection, positions).c.value)
+    for table in (stage_verdict, stage_match):
+        connection.execute(sa.delete(table).where(table.c.delivery_id == delivery_id, table.c.position.in_(wanted)))

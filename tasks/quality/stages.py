@@ -1,0 +1,61 @@
+"""Stages of quality: the gate before loading, the proof after it, and the Data Docs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from schemas.outcomes import DeliveryState
+from tasks.batch import each_delivery, rows_in_state
+from tasks.catalogue.planning import reject_delivery
+from tasks.catalogue.stages import loading_of
+from tasks.quality.conservation import prove, store_counts
+from tasks.quality.gate import check_deliveries as judge_deliveries
+from tasks.quality.hold import Passage, pass_or_hold
+from tasks.stage import run_id, stage
+from tasks.warehouse.ledger import set_state
+from tasks.workplace import Workplace, workplace
+
+
+@stage()
+def check_deliveries(deliveries: list[int]) -> Counter[str]:
+    """Hold each delivery against its supplier's limits; what breaks one waits for approval, the rest goes on."""
+    place = workplace()
+    rows = rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED, DeliveryState.HELD])
+    counts: Counter[str] = Counter(deliveries=len(rows))
+    for sender in dict.fromkeys(row.sender for row in rows):
+        some = {row.delivery_id: row for row in rows if row.sender == sender}
+        supplier = place.supplier(sender)
+        with place.warehouse.write() as connection:
+            results = judge_deliveries(connection, list(some), supplier, place.register)
+            decisions = pass_or_hold(connection, results, now=place.now, run_id=run_id())
+            for delivery_id, decision in decisions.items():
+                counts[decision.passage] += 1
+                _carry_out(connection, place, some[delivery_id], decision.passage, decision.reason)
+    return counts
+
+
+def _carry_out(connection: sa.Connection, place: Workplace, row: sa.Row[Any], passage: Passage, reason: str) -> None:
+    if passage == Passage.HELD:
+        set_state(connection, row.delivery_id, DeliveryState.HELD, hold_reason=reason)
+    elif passage == Passage.REJECTED:
+        reject_delivery(connection, loading_of(place, row), f"a person rejected the delivery: {reason}")
+        set_state(connection, row.delivery_id, DeliveryState.LOADED, hold_reason=reason)
+    else:
+        set_state(connection, row.delivery_id, DeliveryState.STAGED, hold_reason=None)
+
+
+@stage()
+def prove_conservation(deliveries: list[int]) -> Counter[str]:
+    """Prove from the warehouse that every record ended in exactly one counted outcome; what does not add up fails."""
+    place = workplace()
+
+    def work(row: sa.Row[Any]) -> Counter[str]:
+        with place.warehouse.write() as connection:
+            proof = prove(connection, row.delivery_id)
+            store_counts(connection, row.delivery_id)
+        return Counter(pieces=proof.pieces, unreadable=proof.unreadable)
+
+    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]), work)

@@ -1,0 +1,99 @@
+"""`@stage`: a Prefect task as Samkat wants it, so that every stage behaves alike.
+
+A stage is named in the words of its docstring's first line, is never cached (it works on the warehouse, not on its
+arguments), logs one line of totals, and retries only where it says so: on what meets the outside world.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, get_run_logger
+from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import MissingContextError
+from prefect.tasks import exponential_backoff
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from schemas.errors import SamkatError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 5
+BACKOFF_SECONDS = 4
+
+
+def stage(*, name: str | None = None, retries: int = RETRIES) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a Prefect task of a function.
+
+    What it returns is logged as totals where it is a mapping. Passing faults (a database or file store that is away)
+    are retried with backoff; a wrong configuration or a failed proof never is.
+    """
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        title = name or function.__name__.replace("_", " ")
+
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            started = time.monotonic()
+            result = function(*args, **kwargs)
+            stage_logger().info("%s: %s in %.1f s", title, _totals(result), time.monotonic() - started)
+            return result
+
+        return Task(
+            fn=run,
+            name=title,
+            description=function.__doc__,
+            retries=retries,
+            retry_delay_seconds=exponential_backoff(backoff_factor=BACKOFF_SECONDS),
+            retry_jitter_factor=0.3,
+            retry_condition_fn=_is_passing,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+        )
+
+    return decorate
+
+
+def _totals(result: object) -> str:
+    if isinstance(result, Mapping):
+        return ", ".join(f"{key} {value}" for key, value in result.items() if value) or "nothing to do"
+    if isinstance(result, list):
+        return f"{len(result)} deliveries"
+    return "done"
+
+
+def _is_passing(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether trying again can help: the outside world was away, and nothing is wrong with the work itself."""
+    try:
+        state.result()
+    except SamkatError:
+        return False
+    except (OperationalError, ConnectionError, TimeoutError):
+        return True
+    except DBAPIError as error:
+        return bool(error.connection_invalidated)
+    except OSError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def stage_logger() -> logging.Logger | logging.LoggerAdapter[Any]:
+    """The run's logger, or a plain one where a stage is called without Prefect."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("samkat.stage")
+
+
+def run_id() -> str | None:
+    """The id of the flow run that this stage belongs to, or None without Prefect."""
+    from prefect.runtime import flow_run
+
+    return str(flow_run.id) if flow_run.id else None

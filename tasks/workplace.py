@@ -1,0 +1,76 @@
+"""Where a stage works: settings, register, warehouse and landing zone, opened once a process.
+
+Only stages and flows use it; everything below gets what it needs as arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
+
+from config.reading import read_register
+from config.settings import Settings, load_settings
+from schemas.errors import UsageError
+from schemas.register.register import Register
+from schemas.register.suppliers import Supplier
+from tasks.landing.folder import open_zone
+from tasks.landing.unpack import UnpackLimits
+from tasks.landing.zone import LandingZone
+from tasks.warehouse.engine import Warehouse, connect
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Settings, and what they lead to. Connections and files are opened when they are first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def register(self) -> Register:
+        """The policy."""
+        return read_register(self.settings.register_folder)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, connected."""
+        return connect(self.settings.warehouse_url.get_secret_value())
+
+    @cached_property
+    def zone(self) -> LandingZone:
+        """The landing zone."""
+        return open_zone(self.settings.landing_url)
+
+    @cached_property
+    def unpack_limits(self) -> UnpackLimits:
+        """How far a packed delivery may unfold."""
+        return UnpackLimits(self.settings.max_members, self.settings.max_ratio, self.settings.max_unpacked_bytes)
+
+    @property
+    def now(self) -> datetime:
+        """This moment, in UTC."""
+        return datetime.now(UTC)
+
+    @property
+    def today(self) -> date:
+        """The business date: as set, or the calendar's in the consortium's time zone."""
+        return self.settings.today or datetime.now(ZoneInfo(self.settings.timezone)).date()
+
+    def supplier(self, code: str) -> Supplier:
+        """A supplier of the register. Raises `UsageError` for an unknown code."""
+        found = self.register.supplier_by_code.get(code)
+        if found is None:
+            known = ", ".join(sorted(self.register.supplier_by_code))
+            raise UsageError(f"no supplier has the code {code!r}", remedy=f"known are {known}")
+        return found
+
+
+def workplace() -> Workplace:
+    """The workplace of this process, as its environment says now."""
+    return _workplace(load_settings())
+
+
+@lru_cache(maxsize=4)
+def _workplace(settings: Settings) -> Workplace:
+    return Workplace(settings)
