@@ -63,11 +63,12 @@ def load_union_bibs(warehouse: Warehouse, loading: Loading, *, chunk_records: in
             last = work.connection.execute(
                 sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == loading.delivery_id)
             ).scalar()
-            counts.update(_load_range(work.connection, loading, low, high))
+            counts.update(load_union_range(work.connection, loading, low, high))
             work.advance(high, done_at=loading.now if high >= int(last or 0) else None)
 
 
-def _load_range(connection: Connection, loading: Loading, low: int, high: int) -> Counter[str]:
+def load_union_range(connection: Connection, loading: Loading, low: int, high: int) -> Counter[str]:
+    """Take in the bibs with `low < position <= high`, inside the caller's transaction and catalogue lock."""
     counts: Counter[str] = Counter()
     change = loading.change(connection)
     exported = _exported(connection, loading.delivery_id, low, high)

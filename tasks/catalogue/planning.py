@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from schemas.errors import UsageError
 from schemas.outcomes import HoldingOutcome, PlanState
 from schemas.warehouse.core import core_bib, core_holding, core_holding_line, core_outcome
 from schemas.warehouse.raw import raw_delivery
@@ -15,12 +16,15 @@ from schemas.warehouse.stage import stage_bib, stage_holding, stage_verdict
 from tasks.catalogue.levels import ExistingBib, may_replace
 from tasks.catalogue.load_bibs import load_wave, staged_bibs
 from tasks.catalogue.load_holdings import load_holdings_of
+from tasks.catalogue.load_union import absent_bibs, delete_absent
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
-from tasks.plans.plan import PlannedClass, digest_of, guard, plan_hash
+from tasks.plans.plan import GuardedClass, PlannedClass, digest_of, guard, plan_hash
 from tasks.plans.store import decision, hold, mark_applied
+from tasks.warehouse.bulk import id_set
 
 FLOW = "supplier-ingest"
+CATALOGUE_FLOW = "catalogue-load"
 
 
 def scope_of(connection: Connection, delivery_id: int) -> str:
@@ -125,6 +129,31 @@ def guard_delivery(connection: Connection, loading: Loading, run_id: str | None)
     )
 
 
+def planned_absence(connection: Connection, loading: Loading) -> PlannedClass:
+    """The deletions that a full export of the catalogue would mean, if its gaps were believed."""
+    absent = id_set(connection, absent_bibs(connection, loading))
+    numbers = list(
+        connection.execute(
+            sa.select(core_bib.c.control_number).join(absent, absent.c.value == core_bib.c.bib_id)
+        ).scalars()
+    )
+    population = connection.execute(
+        sa.select(sa.func.count()).select_from(core_bib).where(sa.not_(core_bib.c.is_deleted))
+    ).scalar_one()
+    scope = scope_of(connection, loading.delivery_id)
+    return PlannedClass(CATALOGUE_FLOW, scope, "bib_absent", len(numbers), population, digest_of(numbers))
+
+
+def hold_absent(connection: Connection, loading: Loading, run_id: str | None) -> int:
+    """Hold the deletion of what a full export lacks, whatever its size; returns how many bibs that is."""
+    planned = planned_absence(connection, loading)
+    if planned.planned:
+        reason = f"{planned.planned} of {planned.population} bibs are not in the full export; absence never deletes"
+        held = GuardedClass(planned, 0, True, reason)
+        hold(connection, plan_hash([planned]), [held], delivery_id=loading.delivery_id, run_id=run_id, now=loading.now)
+    return planned.planned
+
+
 def held_by_guard(connection: Connection, delivery_id: int, change_class: str) -> list[int]:
     """Positions of the bibs whose records, or whose holdings, a guard has left as they were."""
     rows = connection.execute(
@@ -157,8 +186,23 @@ def apply_approved(connection: Connection, loading: Loading, plan: str, change_c
         load_wave(connection, loading, loading.change(connection), bibs, succeeds=True)
     elif change_class == "holding_delete":
         load_holdings_of(connection, loading, positions, only=HoldingOutcome.WAITING)
+    elif change_class == "bib_absent":
+        return _apply_absence(connection, loading, plan)
     mark_applied(connection, plan, change_class)
     return len(positions)
+
+
+def _apply_absence(connection: Connection, loading: Loading, plan: str) -> int:
+    """Delete the absent bibs, if they are still the ones that were approved."""
+    planned = planned_absence(connection, loading)
+    if plan_hash([planned]) != plan:
+        raise UsageError(
+            "the catalogue has changed since the plan was made",
+            remedy="load a full export again and decide on its plan",
+        )
+    deleted = delete_absent(connection, loading, absent_bibs(connection, loading))
+    mark_applied(connection, plan, "bib_absent")
+    return deleted
 
 
 def reject_delivery(connection: Connection, loading: Loading, reason: str) -> None:

@@ -6,7 +6,7 @@ So a preview cannot decide differently from the load. What it found is kept in `
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,6 @@ from sqlalchemy.engine import Connection
 from schemas.warehouse.core import core_bib, core_outcome
 from schemas.warehouse.raw import raw_record
 from schemas.warehouse.stage import stage_holding, stage_preview
-from tasks.catalogue.load_bibs import load_bib_range
 from tasks.catalogue.load_holdings import load_staged_holdings
 from tasks.catalogue.loading import Loading
 from tasks.warehouse.bulk import bulk_insert
@@ -40,17 +39,23 @@ def rolled_back(warehouse: Warehouse) -> Iterator[Connection]:
         pass
 
 
-def preview_delivery(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> Counter[str]:
-    """Decide everything about a staged and matched delivery, and settle nothing.
+RangeLoader = Callable[[Connection, Loading, int, int], Counter[str]]
 
-    Returns counts by `bibs_<outcome>` and `holdings_<outcome>`; the rows are in `stage_preview`.
+
+def preview_delivery(
+    warehouse: Warehouse, loading: Loading, load_range: RangeLoader, *, chunk_records: int
+) -> Counter[str]:
+    """Decide everything about a staged (and matched) delivery, and settle nothing.
+
+    `load_range` loads the bibs of a range of positions, as the real load does. Returns counts by `bibs_<outcome>`
+    and `holdings_<outcome>`; the rows are in `stage_preview`.
     """
     with rolled_back(warehouse) as connection:
         last = connection.execute(
             sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == loading.delivery_id)
         ).scalar()
         for low in range(0, int(last or 0), chunk_records):
-            load_bib_range(connection, loading, low, low + chunk_records)
+            load_range(connection, loading, low, low + chunk_records)
         for low in range(0, int(last or 0), chunk_records):
             in_range = sa.and_(stage_holding.c.position > low, stage_holding.c.position <= low + chunk_records)
             load_staged_holdings(connection, loading, in_range)

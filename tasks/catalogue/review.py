@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -147,6 +148,22 @@ def _close(connection: Connection, loading: Loading, review: sa.Row[Any], decisi
         sa.update(core_match)
         .where(core_match.c.delivery_id == review.delivery_id, core_match.c.position == review.position)
         .values(**decided)
+    )
+
+
+def deliveries_with_overdue(connection: Connection, today: date) -> list[int]:
+    """Deliveries that have a review past its deadline whose bib is not yet loaded."""
+    return list(
+        connection.execute(
+            sa.select(core_review.c.delivery_id)
+            .where(
+                core_review.c.state == "open",
+                core_review.c.due_on < today,
+                core_review.c.provisional_bib_id.is_(None),
+            )
+            .distinct()
+            .order_by(core_review.c.delivery_id)
+        ).scalars()
     )
 
 

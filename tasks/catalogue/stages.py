@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.errors import DeliveryRejectedError
+from schemas.errors import DeliveryRejectedError, SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.warehouse.raw import raw_delivery
 from tasks.batch import each_delivery, rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import load_holdings as holding_loading
-from tasks.catalogue import load_union, planning, preview
+from tasks.catalogue import load_union, planning, preview, reverting, review
 from tasks.catalogue.delivered_files import staged_members
 from tasks.catalogue.holding_lines import LIBRARY
 from tasks.catalogue.levels import LevelReading
@@ -21,9 +22,11 @@ from tasks.catalogue.loading import Loading
 from tasks.catalogue.staging import StagingRules, forget_staged, stage_delivery
 from tasks.landing.receiving import reject
 from tasks.marc.reading import ReadingRules
+from tasks.plans.store import approve, show
+from tasks.plans.store import reject as reject_plan
 from tasks.stage import run_id, stage
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
-from tasks.warehouse.ledger import set_state
+from tasks.warehouse.ledger import delivery, set_state
 from tasks.workplace import Workplace, workplace
 
 
@@ -126,9 +129,22 @@ def preview_load(deliveries: list[int]) -> dict[int, dict[str, int]]:
         with preview.rolled_back(place.warehouse) as connection:
             held = planning.guard_delivery(connection, loading_of(place, row), run_id())
         loading = loading_of(place, row, held)
-        counts = preview.preview_delivery(place.warehouse, loading, chunk_records=place.settings.chunk_records)
-        found[row.delivery_id] = dict(counts)
+        found[row.delivery_id] = _preview(place, loading, bib_loading.load_bib_range)
     return found
+
+
+@stage(name="preview")
+def preview_union(deliveries: list[int]) -> dict[int, dict[str, int]]:
+    """Decide everything about an export of the union catalogue as the load would, and roll it back."""
+    place = workplace()
+    rows = rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED])
+    return {row.delivery_id: _preview(place, loading_of(place, row), load_union.load_union_range) for row in rows}
+
+
+def _preview(place: Workplace, loading: Loading, load_range: preview.RangeLoader) -> dict[str, int]:
+    return dict(
+        preview.preview_delivery(place.warehouse, loading, load_range, chunk_records=place.settings.chunk_records)
+    )
 
 
 @stage(name="load bibs")
@@ -161,6 +177,20 @@ def load_union_holdings(deliveries: list[int]) -> Counter[str]:
 
 
 @stage()
+def hold_absent(deliveries: list[int]) -> Counter[str]:
+    """Count what a full export lacks, and hold it for approval: absence never deletes by itself."""
+    place = workplace()
+
+    def work(row: sa.Row[Any]) -> Counter[str]:
+        if row.mode != "full":
+            return Counter()
+        with place.warehouse.write() as connection:
+            return Counter(absent=planning.hold_absent(connection, loading_of(place, row), run_id()))
+
+    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]), work)
+
+
+@stage()
 def settle(deliveries: list[int]) -> Counter[str]:
     """Close what is done: the working set goes, except what still waits for a person."""
     place = workplace()
@@ -171,3 +201,103 @@ def settle(deliveries: list[int]) -> Counter[str]:
             set_state(connection, row.delivery_id, DeliveryState.SETTLED, finished_at=place.now)
 
     return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]), work)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What came of decisions: the deliveries they touched, what was done, and what could not be."""
+
+    deliveries: list[int]
+    said: dict[str, str]
+    problems: dict[str, str]
+    suppliers_held: tuple[str, ...] = ()
+
+    def as_summary(self) -> dict[str, object]:
+        """For the run's row and for whoever started it."""
+        return {"done": self.said, "problems": self.problems}
+
+
+@stage()
+def decide_reviews(decisions: dict[int, str], by: str) -> Carried:
+    """Carry out cataloguers' decisions, one transaction each; a wrong one is reported and stops no other."""
+    place = workplace()
+    deliveries: set[int] = set()
+    said: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for review_id, text in decisions.items():
+        try:
+            with place.warehouse.write(CATALOGUE_LOCK) as connection:
+                waiting = review.open_review(connection, review_id)
+                loading = loading_of(place, delivery(connection, waiting.delivery_id))
+                decision = review.parse_decision(review_id, text, by)
+                said[str(review_id)] = review.decide(connection, loading, waiting, decision)
+                forget_staged(connection, waiting.delivery_id, planning.still_needed(waiting.delivery_id))
+                deliveries.add(waiting.delivery_id)
+        except SamkatError as error:
+            problems[str(review_id)] = str(error)
+    return Carried(sorted(deliveries), said, problems)
+
+
+@stage()
+def load_overdue() -> Carried:
+    """Load bibs whose review is past its deadline as provisional ones, with the holdings that waited."""
+    place = workplace()
+    said: dict[str, str] = {}
+    with place.warehouse.read() as connection:
+        waiting = review.deliveries_with_overdue(connection, place.today)
+    for delivery_id in waiting:
+        with place.warehouse.write(CATALOGUE_LOCK) as connection:
+            loading = loading_of(place, delivery(connection, delivery_id))
+            loaded = review.load_provisionally(connection, loading, review.overdue(connection, loading))
+            said[f"delivery {delivery_id}"] = f"{loaded} bibs loaded as provisional"
+    return Carried(waiting, said, {})
+
+
+@stage()
+def decide_plan(plan_hash: str, decision: str, by: str, change_class: str | None) -> Carried:
+    """Write the approval or rejection of a held plan; both the form and the command line come here."""
+    place = workplace()
+    with place.warehouse.write() as connection:
+        decide = approve if decision == "approve" else reject_plan
+        decided = decide(connection, plan_hash, by, place.now, change_class)
+        senders = [delivery(connection, each).sender for each in decided.delivery_ids]
+    held = tuple(dict.fromkeys(senders)) if any(each.startswith("quality:") for each in decided.change_classes) else ()
+    said = {decided.plan_hash: f"{decided.state}: {', '.join(decided.change_classes)}"}
+    return Carried(list(decided.delivery_ids), said, {}, held)
+
+
+@stage()
+def apply_plan(decided: Carried) -> Carried:
+    """Load what guards had left, where its plan is approved now."""
+    place = workplace()
+    said: dict[str, str] = {}
+    for plan_hash in decided.said:
+        with place.warehouse.write(CATALOGUE_LOCK) as connection:
+            for row in show(connection, plan_hash):
+                if row.state != "approved" or row.delivery_id is None or row._mapping["class"].startswith("quality:"):
+                    continue
+                loading = loading_of(place, delivery(connection, row.delivery_id))
+                change_class = row._mapping["class"]
+                number = planning.apply_approved(connection, loading, plan_hash, change_class)
+                said[f"{change_class} of delivery {row.delivery_id}"] = f"{number} applied"
+                forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
+    return Carried(decided.deliveries if said else [], said, {})
+
+
+@stage()
+def revert_one(delivery_id: int, *, dry_run: bool = False) -> dict[str, object]:
+    """Take a delivery back; later changes by others survive and are listed."""
+    place = workplace()
+    transaction = preview.rolled_back(place.warehouse) if dry_run else place.warehouse.write(CATALOGUE_LOCK)
+    with transaction as connection:
+        report = reverting.revert_delivery(connection, delivery_id, place.now)
+    return {
+        "delivery": delivery_id,
+        "dry_run": dry_run,
+        "was_reverted": report.was_reverted,
+        "bibs": report.bibs,
+        "holdings": report.holdings,
+        "reviews": report.reviews,
+        "survivors": [f"{each.entity} {each.entity_id}: {each.why}" for each in report.survivors],
+        "libraries": sorted(report.sigels),
+    }

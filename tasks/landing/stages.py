@@ -38,7 +38,7 @@ def receive(supplier: str, uris: list[str], *, again: bool = False, dry_run: boo
 
 
 @stage(name="receive")
-def receive_export(uris: list[str], mode: str) -> list[int]:
+def receive_export(uris: list[str], mode: str, *, dry_run: bool = False) -> list[int]:
     """Enter exports of the union catalogue in the ledger and put their originals away."""
     place = workplace()
     receiving = Receiving(
@@ -49,6 +49,7 @@ def receive_export(uris: list[str], mode: str) -> list[int]:
         now=place.now,
         today=place.today,
         mode=mode,
+        is_preview=dry_run,
     )
     return [receive_file(place.warehouse, place.zone, uri, receiving).delivery_id for uri in uris]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
+from prefect.artifacts import create_markdown_artifact
 
 from schemas.outcomes import DeliveryState
+from schemas.summaries import DeliverySummary
 from tasks.batch import each_delivery, rows_in_state
 from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
 from tasks.quality.conservation import prove, store_counts
 from tasks.quality.gate import check_deliveries as judge_deliveries
 from tasks.quality.hold import Passage, pass_or_hold
+from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage
 from tasks.warehouse.ledger import set_state
 from tasks.workplace import Workplace, workplace
@@ -48,7 +52,7 @@ def _carry_out(connection: sa.Connection, place: Workplace, row: sa.Row[Any], pa
 
 
 @stage()
-def prove_conservation(deliveries: list[int]) -> Counter[str]:
+def prove_conservation(deliveries: list[int], *, settled_too: bool = False) -> Counter[str]:
     """Prove from the warehouse that every record ended in exactly one counted outcome; what does not add up fails."""
     place = workplace()
 
@@ -58,4 +62,20 @@ def prove_conservation(deliveries: list[int]) -> Counter[str]:
             store_counts(connection, row.delivery_id)
         return Counter(pieces=proof.pieces, unreadable=proof.unreadable)
 
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]), work)
+    states = [DeliveryState.LOADED, *([DeliveryState.SETTLED, DeliveryState.REVERTED] if settled_too else [])]
+    return each_delivery(rows_in_state(place.warehouse, deliveries, states), work)
+
+
+@stage()
+def summarise(
+    subject: str, deliveries: list[int], previews: dict[int, dict[str, int]] | None = None
+) -> list[DeliverySummary]:
+    """Sum up the run: a table and a chart as an artifact, and a line a delivery for whoever started it."""
+    place = workplace()
+    with place.warehouse.read() as connection:
+        found = summaries(connection, deliveries, previews)
+    if run_id() is not None:
+        title = f"{subject}: dry run, nothing settled" if previews is not None else subject
+        key = re.sub(r"[^a-z0-9-]", "-", f"deliveries-{subject}".lower())
+        create_markdown_artifact(as_markdown(title, found), key=key, description="What came in and what became of it")
+    return found

@@ -1,0 +1,23 @@
+"""A person's decision on a held plan, and the work that it lets go on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flows.pipeline import pipeline
+from flows.supplier_ingest import supplier_ingest
+from tasks.catalogue.stages import apply_plan, decide_plan
+from tasks.quality.stages import prove_conservation
+
+
+@pipeline(name="plan-decide", run_name="{decision}-{plan_hash}", timeout_seconds=4 * 3600)
+def plan_decide(
+    plan_hash: str, decision: Literal["approve", "reject"], by: str, change_class: str | None = None
+) -> dict[str, object]:
+    """Approve or reject a plan by its hash (8 characters are enough), then carry on with what it held."""
+    decided = decide_plan(plan_hash, decision, by, change_class)
+    applied = apply_plan(decided)
+    prove_conservation(applied.deliveries, settled_too=True)
+    for supplier in decided.suppliers_held:
+        supplier_ingest(supplier, [])
+    return decided.as_summary() | applied.as_summary()
