@@ -1,1 +1,2 @@
-"""Plans: computed first, hashed, guarded, approved by hash, carried out, reverted. One mechanism for all flows."""
+"""Plans: what a run means to change, its hash, the guards over it, and a person's decision. One mechanism for all
+flows (docs/plans.md)."""

@@ -1,0 +1,377 @@
+"""Conservation: proves from the warehouse that every record of a delivery ended in exactly one counted outcome.
+
+The equations stand in docs/quality.md. A delivery that does not add up raises, so a flow that cannot prove it fails.
+The proof is per record: equal totals alone could hide one record that was lost beside one that was counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.errors import ConservationError
+from schemas.outcomes import BibOutcome, HoldingOutcome, RecordType
+from schemas.warehouse.core import core_outcome
+from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
+from schemas.warehouse.stage import stage_holding
+
+FIRST_SHOWN = 5
+REMEDY = "nothing is settled; report it as a fault of Samkat and keep the file"
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """A delivery that adds up. `bibs` and `holdings` count the latest outcomes; every outcome is there, 0 included."""
+
+    delivery_id: int
+    name: str
+    pieces: int
+    bib_records: int
+    holding_records: int
+    unreadable: int
+    embedded_holdings: int
+    bibs: Mapping[str, int]
+    holdings: Mapping[str, int]
+
+    @property
+    def bibs_read(self) -> int:
+        """Bib records."""
+        return self.bib_records
+
+    @property
+    def holdings_read(self) -> int:
+        """Holding records, and holdings made from the 852 of a bib."""
+        return self.holding_records + self.embedded_holdings
+
+    def equations(self) -> tuple[str, str, str]:
+        """The three equations with their numbers, each side as it was counted."""
+        return (
+            f"pieces {self.pieces} = bib records {self.bib_records} + holding records {self.holding_records}"
+            f" + unreadable {self.unreadable}",
+            _equation("bibs_read", self.bibs_read, self.bibs),
+            _equation("holdings_read", self.holdings_read, self.holdings),
+        )
+
+
+def _equation(left: str, number: int, outcomes: Mapping[str, int]) -> str:
+    return f"{left} {number} = {' + '.join(f'{name} {counted}' for name, counted in outcomes.items())}"
+
+
+def prove(connection: Connection, delivery_id: int) -> Conservation:
+    """Prove the equations for a loaded delivery and return its figures.
+
+    Raises `ConservationError` that names the file, the equation with its numbers, and the first positions that are
+    missing or counted twice.
+    """
+    name = connection.execute(
+        sa.select(raw_delivery.c.name).where(raw_delivery.c.delivery_id == delivery_id)
+    ).scalar_one()
+    records = _records(connection, delivery_id, name)
+    outcomes = _latest_outcomes(connection, delivery_id)
+    found = Conservation(
+        delivery_id=delivery_id,
+        name=name,
+        pieces=sum(records.types.values()),
+        bib_records=records.types[RecordType.BIB],
+        holding_records=records.types[RecordType.HOLDING],
+        unreadable=records.types[RecordType.UNREADABLE],
+        embedded_holdings=records.embedded,
+        bibs=outcomes.bibs,
+        holdings=outcomes.holdings,
+    )
+    if outcomes.strange:
+        raise ConservationError(f"outcomes not in the vocabulary: {outcomes.strange}", file=name, remedy=REMEDY)
+    doubled = _doubled(connection, delivery_id) if outcomes.are_succeeded else []
+    adds_up = found.bibs_read == sum(found.bibs.values()) and found.holdings_read == sum(found.holdings.values())
+    if doubled or not adds_up or not records.are_right:
+        raise _not_conserved(connection, found, doubled)
+    return found
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Records by type, embedded holdings as the reader counted them, and whether each record has its outcomes."""
+
+    types: dict[RecordType, int]
+    embedded: int
+    are_right: bool
+
+
+def _records(connection: Connection, delivery_id: int, name: str) -> _Records:
+    each = _records_with_outcomes(delivery_id).subquery().c
+    rows = connection.execute(
+        sa.select(
+            each.member_no,
+            each.record_type,
+            sa.func.count().label("number"),
+            sa.func.sum(each.last_part).label("embedded"),
+            sa.func.sum(sa.case((_is_wrong(each), 1), else_=0)).label("wrong"),
+        ).group_by(each.member_no, each.record_type)
+    ).all()
+    types = dict.fromkeys(RecordType, 0)
+    by_member: dict[int, dict[RecordType, int]] = {}
+    embedded: dict[int, int] = {}
+    for row in rows:
+        types[RecordType(row.record_type)] += row.number
+        by_member.setdefault(row.member_no, dict.fromkeys(RecordType, 0))[RecordType(row.record_type)] = row.number
+        embedded[row.member_no] = embedded.get(row.member_no, 0) + int(row.embedded)
+    counted = _counted_by_reader(connection, delivery_id, name, by_member)
+    are_right = not any(row.wrong for row in rows) and all(embedded.get(no, 0) == counted[no] for no in counted)
+    return _Records(types, sum(counted.values()), are_right)
+
+
+def _counted_by_reader(
+    connection: Connection, delivery_id: int, name: str, by_member: Mapping[int, Mapping[RecordType, int]]
+) -> dict[int, int]:
+    """Embedded holdings by member, as the reader counted them; raises where its pieces are not those in raw_record."""
+    members = {
+        row.member_no: row
+        for row in connection.execute(
+            sa.select(raw_member).where(raw_member.c.delivery_id == delivery_id).order_by(raw_member.c.member_no)
+        )
+    }
+    for member_no in sorted({*members, *by_member}):
+        kept = by_member.get(member_no, dict.fromkeys(RecordType, 0))
+        pieces = members[member_no].pieces if member_no in members else 0
+        if pieces != sum(kept.values()):
+            inside = members[member_no].name if member_no in members else f"member {member_no}"
+            raise ConservationError(
+                f"the reader counted {pieces} pieces, but bib records {kept[RecordType.BIB]} + holding records"
+                f" {kept[RecordType.HOLDING]} + unreadable {kept[RecordType.UNREADABLE]} = {sum(kept.values())}",
+                file=name if inside == name else f"{name} ({inside})",
+                remedy=REMEDY,
+            )
+    return {member_no: row.embedded_holdings for member_no, row in members.items()}
+
+
+def _records_with_outcomes(delivery_id: int) -> sa.Select[Any]:
+    """One row a record, with its latest outcomes: how many, the last part, its own, ones of another type, staged ones.
+
+    `staged` counts the embedded holdings of a bib that are still staged; null where none is.
+    """
+    record, outcome = raw_record.c, core_outcome.c
+    is_own = sa.and_(outcome.part == 0, outcome.record_type == record.record_type)
+    is_odd = sa.and_(outcome.part > 0, outcome.record_type != RecordType.HOLDING)
+    staged = (
+        sa.select(stage_holding.c.position, sa.func.count().label("number"))
+        .where(stage_holding.c.delivery_id == delivery_id, stage_holding.c.part > 0)
+        .group_by(stage_holding.c.position)
+        .subquery()
+    )
+    is_outcome = sa.and_(
+        outcome.delivery_id == record.delivery_id, outcome.position == record.position, outcome.is_latest
+    )
+    return (
+        sa.select(
+            record.position,
+            record.member_no,
+            record.record_type,
+            sa.func.count(outcome.part).label("outcomes"),
+            sa.func.coalesce(sa.func.max(outcome.part), 0).label("last_part"),
+            _sum_where(is_own).label("own"),
+            _sum_where(is_odd).label("odd"),
+            sa.func.max(staged.c.number).label("staged"),
+        )
+        .select_from(
+            raw_record.outerjoin(core_outcome, is_outcome).outerjoin(staged, staged.c.position == record.position)
+        )
+        .where(record.delivery_id == delivery_id)
+        .group_by(record.delivery_id, record.position)
+    )
+
+
+def _is_wrong(each: sa.ColumnCollection[str, sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    """Whether a record has not exactly its outcomes: one of its own type, and for a bib one for each embedded holding.
+
+    Parts run from 1 without a gap. While the embedded holdings are staged they are compared one by one; afterwards
+    their total is, with what the reader counted. That no part is there twice is for `_doubled`. An unreadable piece
+    needs no outcome: raw_record says it all.
+    """
+    has_its_parts = sa.and_(
+        each.outcomes == 1 + each.last_part,
+        each.last_part == sa.func.coalesce(each.staged, each.last_part),
+        sa.or_(each.last_part == 0, each.record_type == RecordType.BIB),
+    )
+    needs_none = sa.and_(each.outcomes == 0, each.record_type == RecordType.UNREADABLE)
+    return sa.not_(sa.or_(needs_none, sa.and_(each.own == 1, each.odd == 0, has_its_parts)))
+
+
+def _doubled(connection: Connection, delivery_id: int) -> list[tuple[int, str]]:
+    """The first positions with a part whose outcomes do not end in exactly one latest, each in words.
+
+    Only needed where outcomes were succeeded by new ones: else the primary key allows one outcome a part.
+    """
+    each = core_outcome.c
+    latest = _sum_where(each.is_latest)
+    last_is_latest = sa.func.max(sa.case((each.is_latest, each.seq))) == sa.func.max(each.seq)
+    rows = connection.execute(
+        sa.select(each.position, each.part, latest.label("latest"))
+        .where(each.delivery_id == delivery_id)
+        .group_by(each.position, each.part)
+        .having(sa.not_(sa.and_(latest == 1, sa.func.coalesce(last_is_latest, sa.false()))))
+        .order_by(each.position, each.part)
+        .limit(FIRST_SHOWN)
+    )
+    return [
+        (
+            row.position,
+            f"record {row.position}, part {row.part} has {row.latest} latest outcomes"
+            if row.latest != 1
+            else f"the latest outcome of record {row.position}, part {row.part} is not its last one",
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class _LatestOutcomes:
+    """Latest outcomes by name, in words those that the vocabulary does not know, and whether any succeeded another."""
+
+    bibs: dict[str, int]
+    holdings: dict[str, int]
+    strange: str
+    are_succeeded: bool
+
+
+def _latest_outcomes(connection: Connection, delivery_id: int) -> _LatestOutcomes:
+    each = core_outcome.c
+    bibs = dict.fromkeys((outcome.value for outcome in BibOutcome), 0)
+    holdings = dict.fromkeys((outcome.value for outcome in HoldingOutcome), 0)
+    strange: list[str] = []
+    seqs: set[int] = set()
+    for row in connection.execute(
+        sa.select(
+            each.record_type,
+            each.outcome,
+            _sum_where(each.is_latest).label("number"),
+            sa.func.min(each.seq).label("first_seq"),
+            sa.func.max(each.seq).label("last_seq"),
+        )
+        .where(each.delivery_id == delivery_id)
+        .group_by(each.record_type, each.outcome)
+    ):
+        seqs |= {row.first_seq, row.last_seq}
+        counts = {RecordType.BIB.value: bibs, RecordType.HOLDING.value: holdings}.get(row.record_type)
+        if counts is not None and row.outcome in counts:
+            counts[row.outcome] += row.number
+        elif row.record_type != RecordType.UNREADABLE:
+            strange.append(f"{row.record_type} {row.outcome!r} {row.number} times")
+    return _LatestOutcomes(bibs, holdings, ", ".join(sorted(strange)), are_succeeded=len(seqs) > 1)
+
+
+def _not_conserved(connection: Connection, found: Conservation, doubled: list[tuple[int, str]]) -> ConservationError:
+    """The error, with the equation that fails and the first positions at fault."""
+    unequal = [
+        _equation(left, number, outcomes).replace("=", "is not", 1)
+        for left, number, outcomes in (
+            ("bibs_read", found.bibs_read, found.bibs),
+            ("holdings_read", found.holdings_read, found.holdings),
+        )
+        if number != sum(outcomes.values())
+    ]
+    faults = sorted([*doubled, *_first_faults(connection, found.delivery_id)])[:FIRST_SHOWN]
+    words = unequal or ["the totals agree, the records do not: " + "; ".join(found.equations()[1:])]
+    return ConservationError(
+        "; ".join([*words, *(text for _, text in faults)]),
+        file=found.name,
+        position=faults[0][0] if faults else None,
+        remedy=REMEDY,
+    )
+
+
+def _first_faults(connection: Connection, delivery_id: int) -> list[tuple[int, str]]:
+    """The first positions at fault, each in words: a record without its outcomes, an outcome without a record."""
+    each = _records_with_outcomes(delivery_id).subquery()
+    records = connection.execute(sa.select(each).where(_is_wrong(each.c)).order_by(each.c.position).limit(FIRST_SHOWN))
+    there = sa.select(raw_record.c.position).where(raw_record.c.delivery_id == delivery_id)
+    strays = connection.execute(
+        sa.select(core_outcome.c.position)
+        .where(core_outcome.c.delivery_id == delivery_id, core_outcome.c.is_latest)
+        .where(core_outcome.c.position.not_in(there))
+        .distinct()
+        .order_by(core_outcome.c.position)
+        .limit(FIRST_SHOWN)
+    ).scalars()
+    faults = [(row.position, f"record {row.position} ({row.record_type}) {_fault(row)}") for row in records]
+    return faults + [(stray, f"there is an outcome for record {stray}, but no such record") for stray in strays]
+
+
+def _fault(row: sa.Row[Any]) -> str:
+    if row.outcomes == 0:
+        return "has no outcome"
+    if row.own != 1 or row.odd:
+        return "has not exactly one outcome of its own type"
+    if row.staged is None:
+        return f"has outcomes for {row.outcomes - 1} embedded holdings, up to part {row.last_part}"
+    return f"has {row.staged} embedded holdings, but outcomes for {row.outcomes - 1}"
+
+
+def store_counts(connection: Connection, *delivery_ids: int) -> None:
+    """Write the stored counts of the deliveries' rows in the ledger, from the figures that `prove` looks at.
+
+    One statement for all of them. To be called again whenever outcomes are succeeded by new ones.
+    """
+    figures = _figures(delivery_ids)
+    counts = {each.name: each for each in figures.c if each.name != "delivery_id"}
+    connection.execute(
+        sa.update(raw_delivery).where(raw_delivery.c.delivery_id == figures.c.delivery_id).values(counts)
+    )
+
+
+def _figures(delivery_ids: tuple[int, ...]) -> sa.Subquery:
+    """The stored counts of each delivery, named as the columns of raw_delivery."""
+    record, outcome = raw_record.c, core_outcome.c
+    is_holding = record.record_type == RecordType.HOLDING
+    embedded = (
+        sa.select(sa.func.sum(raw_member.c.embedded_holdings))
+        .where(raw_member.c.delivery_id == record.delivery_id)
+        .scalar_subquery()
+    )
+    records = (
+        sa.select(
+            record.delivery_id,
+            _sum_where(record.record_type != RecordType.UNREADABLE).label("records_read"),
+            _sum_where(record.record_type == RecordType.UNREADABLE).label("records_unreadable"),
+            _sum_where(record.record_type == RecordType.BIB).label("bibs_read"),
+            (_sum_where(is_holding) + sa.func.coalesce(embedded, 0)).label("holdings_read"),
+        )
+        .where(record.delivery_id.in_(delivery_ids))
+        .group_by(record.delivery_id)
+        .subquery()
+    )
+    kinds = [("bibs", RecordType.BIB, each.value) for each in BibOutcome]
+    kinds += [("holdings", RecordType.HOLDING, each.value) for each in HoldingOutcome]
+    outcomes = (
+        sa.select(
+            outcome.delivery_id,
+            *(
+                _sum_where(sa.and_(outcome.record_type == of, outcome.outcome == name)).label(f"{things}_{name}")
+                for things, of, name in kinds
+            ),
+        )
+        .where(outcome.delivery_id.in_(delivery_ids), outcome.is_latest)
+        .group_by(outcome.delivery_id)
+        .subquery()
+    )
+    delivery = raw_delivery.alias("delivery")
+    counted = [
+        sa.func.coalesce(each, 0).label(each.name) for each in (*records.c, *outcomes.c) if each.name != "delivery_id"
+    ]
+    return (
+        sa.select(delivery.c.delivery_id, *counted)
+        .select_from(
+            delivery.outerjoin(records, records.c.delivery_id == delivery.c.delivery_id).outerjoin(
+                outcomes, outcomes.c.delivery_id == delivery.c.delivery_id
+            )
+        )
+        .where(delivery.c.delivery_id.in_(delivery_ids))
+        .subquery()
+    )
+
+
+def _sum_where(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
