@@ -49,13 +49,16 @@ class MatchingPolicy(RegisterModel):
     title_part_with_authors: bool = Field(
         True, description="An equal title proper with a missing $b and a common author add up to the second feature"
     )
+    title_part_with_issn: bool = Field(True, description="An equal title proper with a missing $b confirms an ISSN")
     title_prefix_length: int = Field(30, ge=1, description="Letters from which a title cut off in a word still counts")
     title_word_length: int = Field(5, ge=1, description="Shortest word in which one letter may differ in a close title")
     title_close_ratio: float = Field(0.9, ge=0, le=1, description="Levenshtein ratio that counts as close")
     clear_lead: float = Field(0.15, ge=0, description="Points by which the best of several must lead, else review")
     name_close_ratio: float = Field(0.8, ge=0, le=1, description="Ratio at which two spellings of a name are one name")
     year_apart: int = Field(1, ge=0, description="Years further apart than this need equal pages, else review")
-    pages_tolerance: float = Field(0.05, ge=0, le=1, description="Share by which page counts may differ")
+    temporary_year_apart: int = Field(3, ge=0, description="The same where one side is preliminary: review beyond it")
+    pages_apart: float = Field(0.1, ge=0, le=1, description="Page counts further apart, in another year: review")
+    pages_tolerance: float = Field(0.02, ge=0, le=1, description="Share by which page counts may differ")
     temporary_levels: str = Field("58", description="leader/17 codes whose year is weak evidence")
     serial_levels: str = Field("s", description="leader/07 codes that an ISSN can match")
     ean_types: str = Field("gij", description="leader/06 codes that an EAN can match where neither side has an ISBN")
