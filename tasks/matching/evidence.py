@@ -127,8 +127,8 @@ def compare(
 ) -> Evidence:
     """Compare two records feature by feature.
 
-    `found_by` are the schemes that led to the candidate; only `control_number` adds something that the records do not
-    say themselves. The points are the same whichever record is called incoming.
+    `found_by` are the schemes that led to the candidate; `control_number` and `035` add what the records do not say
+    themselves. The points are the same whichever record is called incoming.
     """
     findings = _Findings(incoming, existing, policy)
     isbn = compare_isbns(incoming.isbns, existing.isbns, policy)
@@ -167,10 +167,12 @@ def _numbers(findings: _Findings, isbn: IsbnComparison, found_by: Collection[str
     if related := (ours.isbns.own & theirs.isbns.related) | (theirs.isbns.own & ours.isbns.related):
         text = f"{_listed(related)} is another publication by 776 or 787 of the other side"
         findings.add("isbn_related", weights.isbn_related, _own(ours), _own(theirs), text)
-    if shared := ours.other_numbers & theirs.other_numbers:
+    shared = ours.other_numbers & theirs.other_numbers
+    if shared or "035" in found_by:  # the other side may have it as 003 + 001
         identity.append("035")
         if "control_number" not in found_by:
-            findings.agree("035", weights.number_shared, _listed(shared), "the same number of the same source")
+            numbers = _listed(shared) or "003 + 001"
+            findings.agree("035", weights.number_shared, numbers, "the same number of the same source")
     if _issns(findings):
         identity.append("issn")
     if shared := ours.eans & theirs.eans:
@@ -250,7 +252,7 @@ def _type_and_level(findings: _Findings) -> None:
 def _authors(findings: _Findings) -> None:
     ours, theirs = findings.incoming, findings.existing
     statements = (ours.statement, theirs.statement)
-    compared = compare_persons(ours.persons, theirs.persons, statements, findings.policy.name_close_ratio)
+    compared = compare_persons(ours.persons, theirs.persons, statements, findings.policy)
     if compared is None:
         return
     one, other = ("; ".join(person.text for person in each.persons) or each.statement for each in (ours, theirs))
@@ -290,8 +292,9 @@ def _same_extent(findings: _Findings) -> bool | None:
     one, other = findings.incoming.pages, findings.existing.pages
     if one is None or other is None:
         return None
-    # Two pages are a matter of counting: the last blank page, a map on the cover.
-    return abs(one - other) <= max(2, findings.policy.pages_tolerance * max(one, other))
+    # A few pages are a matter of counting: the last blank page, a map on the cover.
+    policy = findings.policy
+    return abs(one - other) <= max(policy.pages_slack, policy.pages_tolerance * max(one, other))
 
 
 def _pages(findings: _Findings) -> None:

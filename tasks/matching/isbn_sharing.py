@@ -99,15 +99,12 @@ def compare_isbns(one: OwnNumbers, other: OwnNumbers, policy: MatchingPolicy) ->
         return _weak("az", points, shared, "$a of one side is $z of the other", one, other)
     if shared := (one.cancelled & other.cancelled) - stop:
         return _weak("z", weights.isbn_weak, shared, "shared $z", one, other)
-    if (
-        shared := (ours & other.other_carrier)
-        | (theirs & one.other_carrier)
-        | (one.other_carrier & other.other_carrier)
-    ):
+    claimed = (ours & other.other_carrier) | (theirs & one.other_carrier) | (one.other_carrier & other.other_carrier)
+    if shared := claimed - stop:
         text = "shared number that a qualifier or 776 gives to another carrier:"
-        return _weak("other_carrier", weights.isbn_weak, shared - stop, text, one, other)
-    if shared := (one.sets & (other.sets | theirs)) | (other.sets & ours):
-        if ours or theirs:  # volume numbers are there: the set's number stands on every volume
+        return _weak("other_carrier", weights.isbn_weak, shared, text, one, other)
+    if shared := ((one.sets & (other.sets | theirs)) | (other.sets & ours)) - stop:
+        if (ours | theirs) - shared:  # volume numbers are there: the set's number stands on every volume
             text = f"shared number of a set {_listed(shared)}, ignored beside volume numbers"
             points = weights.isbn_none_shared if ours - shared and theirs - shared else 0.0
             return IsbnComparison("set", points, _ordered(shared), text, True, "set_isbn")

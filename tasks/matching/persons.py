@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import Levenshtein
 
 from schemas.marc import Field
+from schemas.register.matching import MatchingPolicy
 from tasks.marc.folding import fold, fold_loosely, is_latin
 
 _PARTICLES = frozenset(
@@ -22,7 +23,6 @@ _PARTICLES = frozenset(
 _TITLES = frozenset(("dr", "prof", "sir", "dame", "jr", "sr", "junior", "senior", "phd", "md", "fil"))
 _YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
 _DIGIT = re.compile(r"\d")
-_SHORTEST_SPELLING = 4  # letters: below, two spellings of a name cannot be told from two names
 
 
 class Person(NamedTuple):
@@ -72,7 +72,7 @@ def person(name: str, dates: str, is_main: bool) -> Person:
     return Person(kept, family[-1] if family else "", years[0] if years else "", is_main, name.rstrip(" ,.;"))
 
 
-def compatible(one: Person, other: Person, name_close_ratio: float) -> bool:
+def compatible(one: Person, other: Person, policy: MatchingPolicy) -> bool:
     """Whether two names can be one person's.
 
     Every word of the shorter name must stand in the longer one: in full, as an initial, or in another spelling of the
@@ -83,13 +83,17 @@ def compatible(one: Person, other: Person, name_close_ratio: float) -> bool:
     if one.words == other.words:
         return True
     # A family name is not somebody's first name: Thomas, Dylan is not Dylan, Thomas.
-    if one.surname and other.surname and not _same_name(one.surname, other.surname, name_close_ratio):
+    if (
+        one.surname
+        and other.surname
+        and not _same_name(one.surname, other.surname, policy.name_close_ratio, policy.name_close_length)
+    ):
         return False
     shorter, longer = (one, other) if len(one.words) <= len(other.words) else (other, one)
     left = list(longer.words)
     has_full = False
     for word in shorter.words:
-        found = next((each for each in left if _fits(word, each, name_close_ratio)), None)
+        found = next((each for each in left if _fits(word, each, policy)), None)
         if found is None:
             return False
         has_full = has_full or min(len(word), len(found)) > 1
@@ -101,7 +105,7 @@ def compare_persons(
     one: Sequence[Person],
     other: Sequence[Person],
     statements: tuple[str, str],
-    name_close_ratio: float,
+    policy: MatchingPolicy,
 ) -> PersonsComparison | None:
     """Compare the persons of two records; None where a side names none.
 
@@ -113,7 +117,7 @@ def compare_persons(
             return PersonsComparison(share, "named in the statement of responsibility")
         return None
     shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
-    found = sum(any(compatible(each, further, name_close_ratio) for further in longer) for each in shorter)
+    found = sum(any(compatible(each, further, policy) for further in longer) for each in shorter)
     if not found:
         if _scripts(one) != _scripts(other):
             return None  # another script is no other person
@@ -121,7 +125,7 @@ def compare_persons(
     return PersonsComparison(
         found / len(shorter),
         f"{found} of {len(shorter)} in common",
-        main_differs=_main_differs(one, other, name_close_ratio),
+        main_differs=_main_differs(one, other, policy),
     )
 
 
@@ -129,14 +133,14 @@ def _scripts(persons: Sequence[Person]) -> set[bool]:
     return {is_latin(" ".join(each.words)) for each in persons}
 
 
-def _main_differs(one: Sequence[Person], other: Sequence[Person], name_close_ratio: float) -> bool:
+def _main_differs(one: Sequence[Person], other: Sequence[Person], policy: MatchingPolicy) -> bool:
     """Both sides have a 100, and neither of the two stands anywhere on the other side."""
     ours = next((each for each in one if each.is_main), None)
     theirs = next((each for each in other if each.is_main), None)
     if ours is None or theirs is None:
         return False
-    return not any(compatible(ours, each, name_close_ratio) for each in other) and not any(
-        compatible(theirs, each, name_close_ratio) for each in one
+    return not any(compatible(ours, each, policy) for each in other) and not any(
+        compatible(theirs, each, policy) for each in one
     )
 
 
@@ -146,20 +150,20 @@ def _named_in(persons: Sequence[Person], statement: str) -> float:
     return found / len(persons)
 
 
-def _fits(word: str, other: str, name_close_ratio: float) -> bool:
+def _fits(word: str, other: str, policy: MatchingPolicy) -> bool:
     if len(word) == 1 or len(other) == 1:
         return word[0] == other[0]
-    return _same_name(word, other, name_close_ratio)
+    return _same_name(word, other, policy.name_close_ratio, policy.name_close_length)
 
 
 @lru_cache(maxsize=32768)
-def _same_name(one: str, other: str, name_close_ratio: float) -> bool:
+def _same_name(one: str, other: str, close_ratio: float, close_length: int) -> bool:
     """Equal, equal but for an umlaut written out, or alike enough to be another transliteration."""
     if one == other or fold_loosely(one) == fold_loosely(other):
         return True
-    if min(len(one), len(other)) < _SHORTEST_SPELLING:
+    if min(len(one), len(other)) < close_length:
         return False
-    return Levenshtein.normalized_similarity(_sounds(one), _sounds(other)) >= name_close_ratio - 1e-9
+    return Levenshtein.normalized_similarity(_sounds(one), _sounds(other)) >= close_ratio - 1e-9
 
 
 _TRANSLITERATIONS = (

@@ -168,6 +168,9 @@ def _sets_and_volumes() -> Iterator[LabelledPair]:
     yield different("sets", "number in $a against $n", three, one.but(isbns=(whole,)))
     work = Bib(SAGA.title, main=SAGA.main, extent="3 volymer", isbns=((first, "del 1"), (second, "del 2")))
     yield different("sets", "whole work with all its volumes' numbers", work, SAGA.but(isbns=(first,)))
+    unmarked = Bib(SAGA.title, main=SAGA.main, extent="3 volymer", isbns=(whole,))
+    marked = unmarked.but(isbns=((whole, "hela verket"),))
+    yield same("sets", "the whole work, marked by one side only", unmarked, marked, review_ok=True)
     box = MATHS.but(isbns=(whole,), title="Matematik 7-9", extent="3 volymer")
     yield different("sets", "box of three years", box, MATHS.but(isbns=(whole,)))
 

@@ -44,8 +44,8 @@ def _trivia() -> Iterator[LabelledPair]:
         ("De lange winter", "Lange winter", "dut"),
         ("Et hus i byen", "Hus i byen", "dan"),
     ):
-        one = HOUSE.but(title=with_article, rest="", language=language)
-        yield same("title trivia", f"article: {with_article}", one, one.but(title=without))
+        articled = HOUSE.but(title=with_article, rest="", language=language)
+        yield same("title trivia", f"article: {with_article}", articled, articled.but(title=without))
     for one, other in (
         ("Mat och kärlek i norr", "Mat & kärlek i norr"),
         ("Kniv og gaffel", "Kniv & gaffel"),
