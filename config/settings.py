@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     stable_seconds: float = Field(
         5.0, ge=0, description="A file younger than this may still be written to and is not taken yet"
     )
+    debug: bool = Field(False, description="Show tracebacks with errors, and every line that Prefect logs")
 
     @field_validator("home", "register_folder", mode="after")
     @classmethod

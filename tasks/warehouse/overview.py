@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, DeliveryState, HoldingOutcome, PlanState
-from schemas.warehouse.core import core_bib, core_notice, core_outcome, core_plan, core_review, core_run
+from schemas.warehouse.core import core_notice, core_outcome, core_plan, core_review, core_run
 from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_preview
 from tasks.warehouse.bulk import id_set
@@ -47,7 +47,10 @@ class Run:
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """A delivery of the ledger. `counts` is keyed as in `out_delivery`: records_read, bibs_created, ..."""
+    """A delivery of the ledger. `counts` is keyed as in `out_delivery`: records_read, bibs_created, ...
+
+    `is_preview`: only a dry run has seen it so far.
+    """
 
     delivery_id: int
     kind: str
@@ -60,6 +63,8 @@ class DeliveryLine:
     hold_reason: str | None
     uri: str
     docs_uri: str | None
+    flow_run_id: str | None
+    is_preview: bool
     counts: dict[str, int]
 
 
@@ -77,12 +82,13 @@ class ReasonLine:
 
 
 @dataclass(frozen=True)
-class OpenReview:
-    """A delivered bib that waits for a cataloguer; after `due_on` it is loaded as provisional."""
+class ReviewLine:
+    """A delivered bib that waits, or waited, for a cataloguer; after `due_on` it is loaded as provisional."""
 
     review_id: int
     delivery_id: int
     position: int
+    state: str
     sender: str
     file_name: str
     title: str
@@ -93,6 +99,9 @@ class OpenReview:
     opened_at: datetime
     due_on: date
     provisional_bib_id: int | None
+    decision: str | None
+    decided_by: str | None
+    decided_at: datetime | None
     libraries: tuple[str, ...]
     """Sigels whose holdings wait for the decision."""
 
@@ -114,22 +123,25 @@ class Overview:
     deliveries_by_state: dict[str, int]
     unfinished: tuple[DeliveryLine, ...]
     newest: tuple[DeliveryLine, ...]
-    bibs: int
     reviews: Waiting
     plans: Waiting
     notices: Waiting
 
 
 def overview(connection: Connection, today: date, *, newest: int = 10) -> Overview:
-    """Everything at a glance; `newest` runs and deliveries are listed, the unfinished deliveries all."""
-    by_state = connection.execute(sa.select(raw_delivery.c.state, sa.func.count()).group_by(raw_delivery.c.state))
-    bibs = connection.execute(sa.select(sa.func.count()).where(sa.not_(core_bib.c.is_deleted)))
+    """Everything at a glance; `newest` runs and deliveries are listed, the unfinished deliveries all.
+
+    Deliveries that only a dry run has seen are left out.
+    """
+    is_real = sa.not_(raw_delivery.c.is_preview)
+    by_state = connection.execute(
+        sa.select(raw_delivery.c.state, sa.func.count()).where(is_real).group_by(raw_delivery.c.state)
+    )
     return Overview(
         runs=_runs(connection, newest),
         deliveries_by_state={str(row[0]): int(row[1]) for row in by_state},
-        unfinished=_deliveries(connection, raw_delivery.c.state.in_(UNFINISHED)),
-        newest=_deliveries(connection, sa.true(), newest),
-        bibs=int(bibs.scalar_one()),
+        unfinished=_deliveries(connection, sa.and_(is_real, raw_delivery.c.state.in_(UNFINISHED))),
+        newest=_deliveries(connection, is_real, newest),
         reviews=_waiting(connection, core_review.c.opened_at, core_review.c.state == "open", _is_overdue(today)),
         plans=_waiting(connection, core_plan.c.created_at, core_plan.c.state == PlanState.HELD),
         notices=_waiting(
@@ -145,9 +157,9 @@ def deliveries(connection: Connection, delivery_ids: Collection[int]) -> tuple[D
     return tuple(sorted(lines, key=lambda each: each.delivery_id))
 
 
-def reasons(connection: Connection, delivery_ids: Collection[int], *, previewed: bool = False) -> list[ReasonLine]:
-    """What became of the records of these deliveries and why, most frequent first; the preview's where `previewed`."""
-    source = stage_preview if previewed else core_outcome
+def reasons(connection: Connection, delivery_ids: Collection[int], *, is_preview: bool = False) -> list[ReasonLine]:
+    """What became of the records of these deliveries and why, most frequent first; the preview's where `is_preview`."""
+    source = stage_preview if is_preview else core_outcome
     wanted = id_set(connection, set(delivery_ids))
     key = (source.c.delivery_id, source.c.record_type, source.c.outcome, source.c.rule)
     statement = (
@@ -155,11 +167,11 @@ def reasons(connection: Connection, delivery_ids: Collection[int], *, previewed:
         .join(wanted, wanted.c.value == source.c.delivery_id)
         .group_by(*key)
     )
-    if not previewed:
+    if not is_preview:
         statement = statement.where(core_outcome.c.is_latest)
     grouped = statement.subquery()
     same = [grouped.c[column.name] == column for column in (*key, source.c.position)]
-    if not previewed:
+    if not is_preview:
         same.append(core_outcome.c.is_latest)
     # Several parts of one position may share the rule: any of their reasons will do.
     rows = connection.execute(
@@ -185,16 +197,29 @@ def previewed_counts(connection: Connection, delivery_id: int) -> dict[str, int]
     return counts
 
 
-def open_reviews(connection: Connection, owner: str | None = None) -> list[OpenReview]:
-    """Reviews that nobody has decided, oldest first; those of one owner where given."""
-    statement = (
-        sa.select(
-            core_review,
-            raw_delivery.c.sender,
-            raw_delivery.c.name,
-            raw_record.c.title,
-            raw_record.c.isbn13,
-        )
+def open_reviews(connection: Connection, owner: str | None = None) -> list[ReviewLine]:
+    """Reviews that nobody has decided, the most urgent first; those of one owner where given."""
+    condition = core_review.c.state == "open"
+    return _reviews(connection, condition if owner is None else sa.and_(condition, core_review.c.owner == owner))
+
+
+def reviews(connection: Connection, review_ids: Collection[int]) -> list[ReviewLine]:
+    """These reviews, decided or not."""
+    wanted = id_set(connection, set(review_ids))
+    return _reviews(connection, core_review.c.review_id.in_(sa.select(wanted.c.value)))
+
+
+def _reviews(connection: Connection, condition: sa.ColumnElement[bool]) -> list[ReviewLine]:
+    elsewhere: dict[str, sa.ColumnElement[Any]] = {
+        "sender": raw_delivery.c.sender,
+        "file_name": raw_delivery.c.name,
+        "title": sa.func.coalesce(raw_record.c.title, ""),
+        "isbn13": raw_record.c.isbn13,
+    }
+    names = [name for name in ReviewLine.__dataclass_fields__ if name != "libraries"]
+    columns = [elsewhere[name] if name in elsewhere else core_review.c[name] for name in names]
+    rows = connection.execute(
+        sa.select(*(column.label(name) for name, column in zip(names, columns, strict=True)))
         .join(raw_delivery, raw_delivery.c.delivery_id == core_review.c.delivery_id)
         .outerjoin(
             raw_record,
@@ -202,32 +227,11 @@ def open_reviews(connection: Connection, owner: str | None = None) -> list[OpenR
                 raw_record.c.delivery_id == core_review.c.delivery_id, raw_record.c.position == core_review.c.position
             ),
         )
-        .where(core_review.c.state == "open")
+        .where(condition)
         .order_by(core_review.c.due_on, core_review.c.review_id)
-    )
-    if owner is not None:
-        statement = statement.where(core_review.c.owner == owner)
-    rows = connection.execute(statement).all()
+    ).all()
     libraries = _libraries_waiting(connection, {row.delivery_id for row in rows})
-    return [
-        OpenReview(
-            review_id=row.review_id,
-            delivery_id=row.delivery_id,
-            position=row.position,
-            sender=row.sender,
-            file_name=row.name,
-            title=row.title or "",
-            isbn13=row.isbn13,
-            rule=row.rule,
-            reason=row.reason,
-            owner=row.owner,
-            opened_at=row.opened_at,
-            due_on=row.due_on,
-            provisional_bib_id=row.provisional_bib_id,
-            libraries=libraries.get((row.delivery_id, row.position), ()),
-        )
-        for row in rows
-    ]
+    return [ReviewLine(**row._mapping, libraries=libraries.get((row.delivery_id, row.position), ())) for row in rows]
 
 
 def _libraries_waiting(connection: Connection, delivery_ids: Collection[int]) -> dict[tuple[int, int], tuple[str, ...]]:

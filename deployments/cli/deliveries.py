@@ -1,0 +1,152 @@
+"""Deliveries for people: what came in, what became of it and why, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from deployments.cli.failing import DONE, FAILED, NEEDS_A_PERSON
+from deployments.cli.output import add_row, prose, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from sqlalchemy.engine import Connection
+
+    from config.settings import Settings
+    from tasks.warehouse.overview import DeliveryLine, ReasonLine
+
+BIB_WORDS = {
+    "created": "new in the catalogue",
+    "replaced": "took the place of a poorer record",
+    "kept": "matched; the catalogue's record stays",
+    "review": "waits for a cataloguer",
+    "rejected": "rejected",
+}
+HOLDING_WORDS = {
+    "created": "new on the shelf list",
+    "updated": "changed",
+    "unchanged": "as it was",
+    "deleted": "withdrawn",
+    "waiting": "waits for its bib",
+    "refused": "refused by a rule",
+    "rejected": "rejected",
+}
+STATE_WORDS = {
+    "received": "received, not read yet",
+    "staged": "read, not matched yet",
+    "held": "held for approval",
+    "matched": "matched, not loaded",
+    "loaded": "loaded, not proved yet",
+    "settled": "settled",
+    "rejected": "rejected",
+    "reverted": "reverted",
+}
+MOST_REASONS = 25
+
+
+@dataclass(frozen=True)
+class Told:
+    """Deliveries of a command, the reasons behind their outcomes, and whether nothing of it was settled."""
+
+    deliveries: tuple[DeliveryLine, ...]
+    reasons: tuple[ReasonLine, ...]
+    is_preview: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """4 where a delivery was rejected or is stuck, 3 where a person is needed, 0 otherwise."""
+        if any(each.state == "rejected" for each in self.deliveries):
+            return FAILED
+        waits = ("bibs_review", "holdings_waiting")
+        if any(each.state == "held" or any(each.counts[name] for name in waits) for each in self.deliveries):
+            return NEEDS_A_PERSON
+        return DONE
+
+    def document(self, **more: Any) -> dict[str, Any]:
+        """For `--json`."""
+        return {**more, "dry_run": self.is_preview, "deliveries": self.deliveries, "reasons": self.reasons}
+
+
+def tell(connection: Connection, delivery_ids: Collection[int], *, is_preview: bool = False) -> Told:
+    """Read what became of these deliveries; of a dry run what would become of them."""
+    from tasks.warehouse.overview import deliveries, previewed_counts, reasons
+
+    found = deliveries(connection, delivery_ids)
+    # What was loaded before is not previewed again: its outcomes stand.
+    previewed = {each.delivery_id for each in found if each.is_preview} if is_preview else set()
+    found = tuple(
+        replace(each, counts={**each.counts, **previewed_counts(connection, each.delivery_id)})
+        if each.delivery_id in previewed
+        else each
+        for each in found
+    )
+    loaded = {each.delivery_id for each in found} - previewed
+    said = [*reasons(connection, loaded), *reasons(connection, previewed, is_preview=True)]
+    return Told(found, tuple(said), is_preview)
+
+
+def render_deliveries(console: Console, told: Told, settings: Settings, run_page: str | None) -> None:
+    """Two tables and the way on."""
+    if not told.deliveries:
+        prose(console, "There was nothing to do.")
+        return
+    title = "What would become of it (nothing was settled)" if told.is_preview else "What came in"
+    made = table(
+        title, "delivery", "supplier", "file", "state", "bibs", "holdings", "unreadable", numbers=("delivery",)
+    )
+    for each in told.deliveries:
+        state = "previewed" if each.is_preview and each.state != "rejected" else STATE_WORDS[each.state]
+        add_row(
+            made, each.delivery_id, each.sender, each.name, state, counts_in_words(each.counts, "bibs"),
+            counts_in_words(each.counts, "holdings"), each.counts["records_unreadable"] or "",
+        )  # fmt: skip
+    console.print(made)
+    _render_reasons(console, told.reasons)
+    prose(console, *_way_on(told, settings, run_page))
+
+
+def counts_in_words(counts: Mapping[str, int], things: str) -> str:
+    """`12 created, 1 kept`; what did not happen is left out."""
+    outcomes = BIB_WORDS if things == "bibs" else HOLDING_WORDS
+    return ", ".join(f"{counts[f'{things}_{name}']} {name}" for name in outcomes if counts[f"{things}_{name}"])
+
+
+def _render_reasons(console: Console, reasons: Sequence[ReasonLine]) -> None:
+    """Why, over all deliveries: the same rule counts once, with the reason of its first record."""
+    grouped: dict[tuple[str, str, str], ReasonLine] = {}
+    for each in reasons:
+        key = (each.record_type, each.outcome, each.rule)
+        known = grouped.get(key)
+        grouped[key] = each if known is None else replace(known, number=known.number + each.number)
+    if not grouped:
+        return
+    made = table("Why", "number", "what", "outcome", "why, in the first record's words", numbers=("number",))
+    ordered = sorted(grouped.values(), key=lambda each: (each.record_type, -each.number, each.outcome))
+    for each in ordered[:MOST_REASONS]:
+        words = (BIB_WORDS if each.record_type == "bib" else HOLDING_WORDS).get(each.outcome, each.outcome)
+        outcome = each.outcome if words == each.outcome else f"{each.outcome}: {words}"
+        add_row(made, each.number, each.record_type, outcome, each.reason)
+    if len(ordered) > MOST_REASONS:
+        add_row(made, "...", "", "", f"{len(ordered) - MOST_REASONS} further reasons: --json, or view out_record")
+    console.print(made)
+
+
+def _way_on(told: Told, settings: Settings, run_page: str | None) -> list[str]:
+    lines = [
+        f"Delivery {each.delivery_id} is {each.state}: {each.hold_reason}"
+        for each in told.deliveries
+        if each.hold_reason and each.state in ("held", "rejected")
+    ]
+    if told.is_preview:
+        return [*lines, "Run it again without --dry-run to load it."]
+    if any(each.state == "held" for each in told.deliveries):
+        lines.append("A person is needed: `samkat plans list`")
+    if any(each.counts["bibs_review"] for each in told.deliveries):
+        lines.append("A cataloguer is needed: `samkat review list`")
+    lines += sorted({f"Data docs: {each.docs_uri}" for each in told.deliveries if each.docs_uri})
+    if settings.smtp_url is None and settings.outbox.is_dir():
+        lines.append(f"E-mails: {settings.outbox}")
+    if run_page:
+        lines.append(f"The run: {run_page}")
+    return lines

@@ -1,0 +1,83 @@
+"""`samkat ingest`: a supplier's files through the whole pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deployments.cli import place
+from deployments.cli.deliveries import Told, render_deliveries, tell
+from deployments.cli.options import AsJson, DryRun, Files, command
+from deployments.cli.output import Output
+from deployments.cli.running import flow_session, run_flow, run_page
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(
+        app,
+        "ingest",
+        "samkat ingest NORDBOK_20250314180000_day.mrc --supplier NORDBOK",
+        "samkat ingest orders/*.xml --supplier BOKRING --dry-run",
+    )
+    def ingest(
+        files: Files,
+        supplier: Annotated[str, typer.Option("--supplier", help="Code of the supplier, as in the register.")],
+        dry_run: DryRun = False,
+        again: Annotated[bool, typer.Option("--again", help="Reload what was reverted or rejected before.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Take files of one supplier into the catalogue and onto the libraries' shelves.
+
+        A file that was taken before, under whatever name, has no effect. Ends with 3 when something waits for a
+        person, with 4 when a file was rejected.
+        """
+
+        settings = place.settings()
+        place.known_supplier(supplier, place.register(settings))
+        paths = place.plain_files(files)
+        told = run_ingest(settings, Output(as_json), supplier, paths, dry_run=dry_run, again=again)
+        raise typer.Exit(told.exit_code)
+
+
+def run_ingest(
+    settings: Settings, output: Output, supplier: str, paths: Iterable[Path], *, dry_run: bool, again: bool
+) -> Told:
+    """Hand the files to the landing zone, run the flow, print and return what became of them."""
+
+    with place.warehouse(settings) as warehouse:
+        with flow_session(settings, output) as address:
+            uris = adopted(settings, paths, supplier)
+            summaries = run_flow(
+                "supplier_ingest", "supplier_ingest", supplier=supplier, uris=uris, dry_run=dry_run, again=again
+            )
+        told, run_id = told_of(warehouse, summaries, is_preview=dry_run)
+    page = run_page(address, run_id)
+    output.show(
+        told.document(supplier=supplier, run_page=page),
+        lambda console: render_deliveries(console, told, settings, page),
+    )
+    return told
+
+
+def adopted(settings: Settings, paths: Iterable[Path], sender: str) -> list[str]:
+    """The files' URIs in the landing zone."""
+    from tasks.landing.folder import open_zone
+
+    zone = open_zone(settings.landing_url)
+    return [zone.adopt(path, sender) for path in paths]
+
+
+def told_of(warehouse: Any, summaries: Iterable[Any], *, is_preview: bool = False) -> tuple[Told, str | None]:
+    """What became of the deliveries that a flow summed up, and the id of its run."""
+
+    with warehouse.read() as connection:
+        told = tell(connection, [each.delivery_id for each in summaries], is_preview=is_preview)
+    return told, next((each.flow_run_id for each in told.deliveries if each.flow_run_id), None)

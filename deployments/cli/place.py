@@ -1,0 +1,107 @@
+"""What a command works on: settings, register, and a warehouse that is there and up to date."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from schemas.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from schemas.register.register import Register
+    from schemas.register.suppliers import Supplier
+    from tasks.warehouse.engine import Warehouse
+
+SQLITE = "sqlite:///"
+
+
+def settings() -> Settings:
+    """The settings of this process. Raises `ConfigurationError`."""
+    from config.settings import load_settings
+
+    return load_settings()
+
+
+def register(of: Settings) -> Register:
+    """The register. Raises `ConfigurationError`."""
+    from config.reading import read_register
+
+    return read_register(of.register_folder)
+
+
+@contextmanager
+def warehouse(of: Settings) -> Iterator[Warehouse]:
+    """The warehouse, which must be there at this program's migration: nothing that reads makes one by the way."""
+    from tasks.warehouse.engine import connect
+    from tasks.warehouse.migrate import require_current
+
+    url = of.warehouse_url.get_secret_value()
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE).partition("?")[0]).is_file():
+        raise ConfigurationError(
+            "there is no warehouse yet",
+            file=of.warehouse_shown.removeprefix(SQLITE),
+            remedy="run `samkat init`, or set SAMKAT_HOME to where it is",
+        )
+    opened = connect(url)
+    try:
+        require_current(opened)
+        yield opened
+    finally:
+        opened.dispose()
+
+
+def known_supplier(code: str, of: Register) -> Supplier:
+    """The supplier `code`. Raises `UsageError` with the known codes and the nearest one."""
+    found = of.supplier_by_code.get(code)
+    if found is not None:
+        return found
+    known = sorted(of.supplier_by_code)
+    near = difflib.get_close_matches(code.upper(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"no supplier has the code {code!r}", field="--supplier", remedy=f"{hint}known codes: {', '.join(known)}"
+    )
+
+
+def known_sigel(sigel: str, of: Register) -> str:
+    """`sigel`, where a library has it. Raises `UsageError` with the known ones and the nearest one."""
+    if sigel in of.library_by_sigel:
+        return sigel
+    known = sorted(of.library_by_sigel)
+    near = difflib.get_close_matches(sigel.upper(), [each.upper() for each in known], n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"no library has the sigel {sigel!r}", field="--library", remedy=f"{hint}known sigels: {', '.join(known)}"
+    )
+
+
+def plain_files(paths: Sequence[Path]) -> list[Path]:
+    """`paths`, each once, when all of them are files that can be opened. Raises `UsageError` naming the first other.
+
+    All are looked at before anything is done with one.
+    """
+    for path in paths:
+        if path.is_dir():
+            raise UsageError("is a folder, not a file", file=str(path), remedy=f"name its files: {path}/*")
+        if not path.exists():
+            raise UsageError("there is no such file", file=str(path), remedy="check the path")
+        if not path.is_file():
+            raise UsageError("is not a plain file", file=str(path), remedy="name a file, not a pipe or a device")
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise UsageError(
+                f"cannot be read: {error.strerror}", file=str(path), remedy="give yourself the right to read it"
+            ) from error
+    return list(dict.fromkeys(paths))
+
+
+def moment(at: datetime | None, of: Settings) -> str:
+    """An instant as the clock on the wall shows it, to the minute; empty for none."""
+    return "" if at is None else at.astimezone(ZoneInfo(of.timezone)).strftime("%Y-%m-%d %H:%M")

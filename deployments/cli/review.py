@@ -1,0 +1,240 @@
+"""`samkat review`: bibs that wait for a cataloguer, side by side with their candidates, and the decisions on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deployments.cli import place
+from deployments.cli.options import AsJson, By, command, group
+from deployments.cli.output import Output, add_row, prose, table
+from deployments.cli.running import flow_session, run_flow
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from config.settings import Settings
+    from tasks.notices.worklist import Candidate, ReviewCase
+    from tasks.warehouse.overview import ReviewLine
+
+app = group("Bibs that wait for a cataloguer: look at them, decide them.")
+
+ReviewId = Annotated[int, typer.Argument(metavar="ID", help="Number of the review, as in `samkat review list`.")]
+
+
+@command(app, "list", "samkat review list", "samkat review list --owner cataloguing@samkatalogen.example")
+def list_reviews(
+    owner: Annotated[str | None, typer.Option("--owner", help="Only what this cataloguer has.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits for a cataloguer, the most urgent first, with the libraries whose books wait."""
+    from tasks.warehouse.overview import open_reviews
+
+    settings = place.settings()
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        found = open_reviews(connection, owner)
+    Output(as_json).show({"reviews": found}, lambda console: _render_list(console, settings, found))
+
+
+def _render_list(console: Console, settings: Settings, found: list[ReviewLine]) -> None:
+
+    if not found:
+        prose(console, "Nothing waits for a cataloguer.")
+        return
+    today = settings.business_date()
+    columns = ("review", "due", "supplier", "file, record", "title", "ISBN", "why", "libraries", "owner")
+    made = table(f"{len(found)} in review", *columns, numbers=("review",))
+    for each in found:
+        due = f"{each.due_on}{' LATE' if each.due_on < today else ''}{' loaded' if each.provisional_bib_id else ''}"
+        add_row(
+            made, each.review_id, due, each.sender, f"{each.file_name}, {each.position}", each.title, each.isbn13,
+            each.reason, " ".join(each.libraries), each.owner,
+        )  # fmt: skip
+    console.print(made)
+    prose(
+        console, "`samkat review show ID` shows one side by side; `samkat review worklist` writes all as HTML and CSV."
+    )
+
+
+@command(app, "show", "samkat review show 4")
+def show(review_id: ReviewId, as_json: AsJson = False) -> None:
+    """Show a delivered record beside its candidates, with what speaks for and against each."""
+    from zoneinfo import ZoneInfo
+
+    from tasks.notices.cases import review_cases
+    from tasks.warehouse.overview import reviews
+
+    settings = place.settings()
+    known = place.register(settings)
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        lines = reviews(connection, [review_id])
+        if not lines:
+            raise UsageError(f"there is no review {review_id}", remedy="`samkat review list` shows what waits")
+        (case,) = review_cases(connection, known, ZoneInfo(settings.timezone), [review_id])
+    Output(as_json).show({"review": lines[0], "case": case}, lambda console: _render_case(console, lines[0], case))
+
+
+def _render_case(console: Console, line: ReviewLine, case: ReviewCase) -> None:
+
+    prose(
+        console,
+        f"Review {line.review_id}: {line.state}{f', {line.decision} by {line.decided_by}' if line.decision else ''}",
+        f"Record {case.position} of {case.file_name} from {case.supplier_name} (delivery {line.delivery_id})",
+        f"Why a person has to look: {line.reason}",
+        f"Due on {case.due_on}, with {case.owner}",
+        f"Books that wait: {', '.join(f'{each.library_name} ({each.sigel})' for each in case.waiting) or 'none'}",
+    )
+    for candidate in case.candidates:
+        _render_candidate(console, case, candidate)
+    if line.state == "open":
+        best = case.candidates[0].bib_id if case.candidates else "BIB"
+        prose(
+            console,
+            f"Decide: samkat review decide {line.review_id} --match {best} --by NAME (or --new, or --reject)",
+        )
+
+
+_SIGNS = {"same": "=", "differs": "≠", "only_incoming": "+", "only_candidate": "-"}
+
+
+def _render_candidate(console: Console, case: ReviewCase, candidate: Candidate) -> None:
+    from tasks.notices.cards import compare_cards
+
+    title = f"Bib {candidate.bib_id} ({candidate.control_number}): {candidate.verdict}, {candidate.score:.2f} points"
+    made = table(title, "field", "", "delivered", "in the catalogue")
+    for field in compare_cards(case.incoming, candidate.card):
+        left = " ".join(segment.text for segment in field.incoming)
+        right = " ".join(segment.text for segment in field.candidate)
+        add_row(made, field.name.replace("_", " "), _SIGNS[field.relation], left, right)
+    console.print(made)
+    ranks = {"veto": 0, "doubt": 1, "feature": 2}
+    for each in sorted(candidate.evidence, key=lambda one: (ranks[one.kind], -abs(one.points), one.name)):
+        weight = f"{each.points:+.2f}" if each.kind == "feature" else str(each.kind)
+        prose(console, f"  {weight:>5}  {each.name.replace('_', ' ')}: {each.text}")
+    prose(console, "")
+
+
+@command(
+    app,
+    "decide",
+    "samkat review decide 4 --match 7 --by 'Anna Berg'",
+    "samkat review decide --csv worklist.csv --by 'Anna Berg'",
+)
+def decide(
+    by: By,
+    review_id: Annotated[int | None, typer.Argument(metavar="ID", help="Number of one review.")] = None,
+    match: Annotated[
+        int | None, typer.Option("--match", metavar="BIB", help="It is this bib of the catalogue.")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="It is a new bib.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Refuse the record, with its holdings.")] = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help="A worklist with its `decision` column filled in.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide reviews, one here or many from the worklist's CSV; the holdings that waited are loaded at once.
+
+    Lines of the CSV that cannot be understood are listed, the others count; then the command ends with 2.
+    """
+    from tasks.warehouse.overview import reviews
+
+    decisions, problems = _decisions(review_id, match, new, reject, csv)
+    output, settings = Output(as_json), place.settings()
+    with place.warehouse(settings) as warehouse:
+        said: Any = None
+        if decisions:
+            with flow_session(settings, output):
+                said = run_flow("review_decide", "review_decide", decisions=decisions, by=by)
+        with warehouse.read() as connection:
+            lines = reviews(connection, [int(each["review_id"]) for each in decisions])
+    document = {"by": by, "reviews": lines, "report": said, "problems": problems}
+    output.show(document, lambda console: _render_decided(console, lines, problems))
+    raise typer.Exit(UsageError.exit_code if problems else 0)
+
+
+def _decisions(
+    review_id: int | None, match: int | None, new: bool, reject: bool, csv: Path | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What was decided, as the flow takes it, and lines of a CSV that were not understood."""
+    chosen = [f"match:{match}"] if match is not None else []
+    chosen += ["new"] if new else []
+    chosen += ["reject"] if reject else []
+    if csv is not None:
+        if review_id is not None or chosen:
+            raise UsageError("--csv stands alone", remedy="decide one review by its ID, or many with --csv")
+        return _from_csv(csv)
+    if review_id is None:
+        raise UsageError("no review is named", remedy="give its ID, or a worklist with --csv")
+    if len(chosen) != 1:
+        raise UsageError(
+            f"{len(chosen) or 'no'} decisions for review {review_id}", remedy="say one of --match BIB, --new, --reject"
+        )
+    return [{"review_id": review_id, "decision": chosen[0]}], []
+
+
+def _from_csv(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    from tasks.notices.decisions import read_decisions
+
+    with place.plain_files([path])[0].open("rb") as stream:
+        decisions, problems = read_decisions(stream)
+    if not decisions and not problems:
+        raise UsageError("nothing is decided in it", file=str(path), remedy="fill in the column `decision`")
+    taken = [{"review_id": each.review_id, "decision": str(each)} for each in decisions]
+    return taken, [f"{path}, {each}" for each in problems]
+
+
+def _render_decided(console: Console, lines: list[ReviewLine], problems: list[str]) -> None:
+
+    if lines:
+        made = table("Decided", "review", "title", "state", "decision", "by", "still wait", numbers=("review",))
+        for each in lines:
+            add_row(
+                made, each.review_id, each.title, each.state, each.decision, each.decided_by, " ".join(each.libraries)
+            )
+        console.print(made)
+    prose(console, *(f"Not taken: {problem}" for problem in problems))
+
+
+@command(app, "worklist", "samkat review worklist", "samkat review worklist --to /srv/worklists --language sv")
+def worklist(
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to write to; HOME/worklists where not given.")] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Language of the page; the register's else.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything that waits as a page to look at (HTML) and a list to fill in and send back (CSV)."""
+    settings = place.settings()
+    number, page, rows = write_worklist(settings, to, language)
+    Output(as_json).show(
+        {"cases": number, "html": page, "csv": rows},
+        lambda console: prose(
+            console,
+            f"{number} in review",
+            f"  to look at:  {page}",
+            f"  to fill in:  {rows}",
+            f"Then: samkat review decide --csv {rows} --by NAME",
+        ),
+    )
+
+
+def write_worklist(settings: Settings, to: Path | None = None, language: str | None = None) -> tuple[int, Path, Path]:
+    """Write the worklist of the business date as HTML and CSV; returns how many cases, and the two files."""
+    from zoneinfo import ZoneInfo
+
+    from tasks.notices.cases import review_cases
+    from tasks.notices.worklist import Worklist, worklist_csv, worklist_html
+
+    known = place.register(settings)
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        cases = review_cases(connection, known, ZoneInfo(settings.timezone))
+    today, policy = settings.business_date(), known.matching
+    found = Worklist(policy.review_owner, language or policy.review_language, f"cli:{today}", today, cases)
+    folder = (to or settings.home / "worklists").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    page, rows = folder / f"worklist-{today}.html", folder / f"worklist-{today}.csv"
+    page.write_text(worklist_html(found, known.catalogue.name, known.catalogue.sender), encoding="utf-8")
+    rows.write_bytes(worklist_csv(found))
+    return len(cases), page, rows

@@ -1,0 +1,190 @@
+"""`samkat why`: from a bib, a holding or an ISBN back to the byte of the delivery that each decision came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployments.cli import place
+from deployments.cli.options import AsJson, command, group
+from deployments.cli.output import Output, add_row, prose, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from config.settings import Settings
+    from tasks.catalogue.orders import IsbnExplanation
+    from tasks.catalogue.trail import HeldPlan, Notice, Step
+    from tasks.catalogue.why import BibExplanation, BibVersion, HoldingExplanation, HoldingVersion
+
+app = group("Why is it so? The chain from a row back to the bytes it came from.")
+MOST_STEPS = 20
+
+
+@command(app, "bib", "samkat why bib 7", "samkat why bib sk0000007 --json")
+def bib(
+    bib_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the bib, or its control number.")],
+    as_json: AsJson = False,
+) -> None:
+    """Explain a bib: what it is, what it was, which deliveries made it so, by which rule, on what evidence."""
+    from tasks.catalogue.why import bib_id_of, why_bib
+
+    settings = place.settings()
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        found = why_bib(connection, bib_id_of(connection, bib_id))
+    Output(as_json).show(found, lambda console: _render_bib(console, settings, found))
+
+
+@command(app, "holding", "samkat why holding 12")
+def holding(
+    holding_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the holding.")], as_json: AsJson = False
+) -> None:
+    """Explain a holding: whose lines it has, which deliveries changed it, and how its bib was found."""
+    from tasks.catalogue.why import why_holding
+
+    settings = place.settings()
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        found = why_holding(connection, holding_id)
+    Output(as_json).show(found, lambda console: _render_holding(console, settings, found))
+
+
+@command(app, "isbn", "samkat why isbn 978-91-0-012345-1 --library LUNV", "samkat why isbn 9100123455")
+def isbn(
+    number: Annotated[str, typer.Argument(metavar="ISBN", help="In any form: 10 or 13 digits, with dashes or words.")],
+    library: Annotated[str | None, typer.Option("--library", metavar="SIGEL", help="Whose order it is.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Where is my order? What every delivery that brought the number came to, for one library or for all."""
+    from tasks.catalogue.orders import why_isbn
+    from tasks.marc.isbn import isbn_fact
+
+    output, settings = Output(as_json), place.settings()
+    sigel = None if library is None else place.known_sigel(library, place.register(settings))
+    fact = isbn_fact(number, "a", "")
+    if fact.isbn13 is None:
+        output.note(f"{number!r} is not a valid ISBN (wrong check digit or length); looked for exactly as written.")
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        found = why_isbn(connection, fact.isbn13 or fact.raw, sigel)
+    output.show(found, lambda console: _render_isbn(console, settings, found))
+
+
+def _render_bib(console: Console, settings: Settings, found: BibExplanation) -> None:
+
+    prose(console, *_bib_in_words(settings, found.bib))
+    prose(console, *(f"  {each}" for each in (*found.isbns, *found.identifiers)))
+    prose(console, f"  held by: {', '.join(each.sigel for each in found.holdings) or 'no library'}", "")
+    for each in found.earlier:
+        prose(console, *_bib_in_words(settings, each), "")
+    _render_steps(console, settings, found.steps)
+    _render_around(console, settings, found.plans, found.notices)
+
+
+def _render_holding(console: Console, settings: Settings, found: HoldingExplanation) -> None:
+
+    for version in (found.holding, *reversed(found.earlier)):
+        prose(console, *_holding_in_words(settings, version), "")
+    prose(console, *_bib_in_words(settings, found.bib), "")
+    _render_steps(console, settings, found.steps)
+    prose(console, "How its bib was found:")
+    _render_steps(console, settings, found.bib_steps)
+    _render_around(console, settings, found.plans, found.notices)
+
+
+def _render_isbn(console: Console, settings: Settings, found: IsbnExplanation) -> None:
+
+    prose(console, *found.answer, "")
+    for each in found.bibs:
+        prose(console, *_bib_in_words(settings, each))
+    if found.orders:
+        columns = ("delivery", "received", "supplier", "file, record", "byte", "title", "bib", "holdings", "why")
+        made = table("Deliveries that brought it", *columns, numbers=("delivery", "byte"))
+        for order in found.orders[:MOST_STEPS]:
+            copies = ", ".join(f"{each.sigel} {each.outcome or 'undecided'}" for each in order.holdings)
+            where = f"{order.delivery.name}, {order.piece.position}"
+            received = place.moment(order.delivery.received_at, settings)
+            add_row(
+                made, order.delivery.delivery_id, received, order.delivery.sender, where, order.piece.byte_offset,
+                order.piece.title, order.outcome or order.delivery.state, copies, order.reason,
+            )  # fmt: skip
+        console.print(made)
+    _render_around(console, settings, found.plans, found.notices)
+
+
+def _bib_in_words(settings: Settings, bib: BibVersion) -> list[str]:
+    until = f" until {place.moment(bib.ended_at, settings)}" if bib.ended_at else ""
+    traits = [f"level {bib.encoding_level.replace(' ', '#')}", bib.carrier, str(bib.year or "")]
+    traits += ["national bibliography"] if bib.is_national_bibliography else []
+    traits += ["provisional"] if bib.is_provisional else []
+    traits += [f"merged into bib {bib.merged_into}" if bib.merged_into else "deleted"] if bib.is_deleted else []
+    origin = f", record {bib.origin_position} of delivery {bib.origin_delivery_id}" if bib.origin_delivery_id else ""
+    return [
+        f"Bib {bib.bib_id} ({bib.control_number}), version {bib.version}: {bib.title}",
+        f"  {', '.join(each for each in (bib.author, *traits) if each)}",
+        f"  made by {bib.source} ({bib.last_editor}){origin}, {place.moment(bib.updated_at, settings)}{until}",
+    ]
+
+
+def _holding_in_words(settings: Settings, version: HoldingVersion) -> list[str]:
+    until = f" until {place.moment(version.ended_at, settings)}" if version.ended_at else ""
+    state = "deleted" if version.is_deleted else "shown" if version.is_visible else "not shown (limited participation)"
+    head = f"Holding {version.holding_id} of {version.sigel}, bib {version.bib_id}, version {version.version}: {state}"
+    lines = [
+        f"  {line.tag} {line.shelf_mark} {' '.join(filter(None, (line.public_note, line.internal_note)))}".rstrip()
+        + f" (line of {line.owner})"
+        for line in version.lines
+    ]
+    by = f"delivery {version.delivery_id}, " if version.delivery_id else ""
+    return [head, f"  by {by}{place.moment(version.updated_at, settings)}{until}", *lines]
+
+
+def _render_steps(console: Console, settings: Settings, steps: tuple[Step, ...]) -> None:
+    """Newest first: what happened, from which bytes, and for a bib which candidates there were."""
+
+    for step in reversed(steps[-MOST_STEPS:]):
+        made = f" (version {step.version})" if step.version else ""
+        over = "" if step.is_latest else ", succeeded by a later decision"
+        piece, delivery = step.piece, step.delivery
+        again = f", also sent as {', '.join(delivery.other_names)}" if delivery.other_names else ""
+        prose(
+            console,
+            f"{place.moment(step.decided_at, settings)}  {step.record_type} {step.outcome}{made}: {step.reason} "
+            f"[{step.rule}]{over}",
+            f"  record {piece.position} of {delivery.name}, bytes {piece.byte_offset} to "
+            f"{piece.byte_offset + piece.length - 1} of {piece.member or delivery.name}, read as {piece.charset}",
+            f"  delivery {delivery.delivery_id} of {delivery.sender} ({delivery.state}), received "
+            f"{place.moment(delivery.received_at, settings)}{again}",
+            f"  sha256 {delivery.sha256}, now at {delivery.uri}",
+            *(f"  remark: {each}" for each in piece.findings),
+        )
+        _render_candidates(console, settings, step)
+        prose(console, "")
+    if len(steps) > MOST_STEPS:
+        prose(console, f"{len(steps) - MOST_STEPS} earlier steps: --json has them.", "")
+
+
+def _render_candidates(console: Console, settings: Settings, step: Step) -> None:
+
+    for each in step.candidates:
+        who = f", decided by {each.decided_by}" if each.decided_by else ""
+        prose(
+            console,
+            f"  candidate bib {each.bib_id} ({each.title}): {each.verdict}, {each.score:.2f} points [{each.rule}]{who}",
+            *(f"    {line}" for line in each.evidence),
+        )
+    if step.review is not None:
+        review = step.review
+        done = f"{review.decision} by {review.decided_by}" if review.decision else f"due on {review.due_on}"
+        prose(console, f"  review {review.review_id}: {review.state}, {done} ({review.reason})")
+
+
+def _render_around(
+    console: Console, settings: Settings, plans: tuple[HeldPlan, ...], notices: tuple[Notice, ...]
+) -> None:
+
+    for plan in plans:
+        by = f" by {plan.decided_by}" if plan.decided_by else ""
+        prose(console, f"Plan {plan.plan_hash[:12]}, {plan.change_class}: {plan.state}{by} ({plan.reason})")
+    for notice in notices[-MOST_STEPS:]:
+        sent = f"sent {place.moment(notice.sent_at, settings)}" if notice.sent_at else notice.state
+        prose(console, f"E-mail {notice.notice_id}, {notice.kind} to {notice.recipient}: {notice.subject} ({sent})")

@@ -1,0 +1,70 @@
+"""What commands print: exactly one JSON document, or text that no title can spoil."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from deployments.cli.output import Output, add_row, json_text, plain, prose, table
+from schemas.marc import HoldingLine
+from schemas.outcomes import DeliveryState
+from tasks.warehouse.overview import Waiting
+
+
+def test_everything_that_commands_hold_becomes_plain_json() -> None:
+    line = HoldingLine("852", "Hce", "", "", "[]")
+    document = {
+        "at": datetime(2026, 3, 1, 2, tzinfo=UTC),
+        "on": date(2026, 3, 1),
+        "state": DeliveryState.HELD,
+        "lines": (line,),
+        "waiting": Waiting(2, None),
+        "path": Path("a/b"),
+        "some": {"x"},
+    }
+    assert json.loads(json_text(document)) == {
+        "at": "2026-03-01T02:00:00+00:00",
+        "on": "2026-03-01",
+        "state": "held",
+        "lines": [
+            {"tag": "852", "shelf_mark": "Hce", "public_note": "", "internal_note": "", "content": "[]", "owner": ""}
+        ],
+        "waiting": {"number": 2, "since": None, "late": 0},
+        "path": "a/b",
+        "some": ["x"],
+    }
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(TypeError, match="a object cannot be written as JSON"):
+        plain(object())
+
+
+def test_json_is_one_document_on_stdout_and_notes_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=True)
+    output.note("Starting ...")
+    output.show({"title": "Åäø"}, lambda console: prose(console, "for people"))
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"title": "Åäø"}
+    assert told.err == "Starting ...\n"
+
+
+def test_brackets_colons_and_emoji_names_in_titles_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    def render(console: object) -> None:
+        made = table("Titles [bold]", "title")
+        add_row(made, "[red]Kaos[/red] :smile: [/]")
+        console.print(made)  # type: ignore[attr-defined]
+
+    Output(as_json=False).show({}, render)
+    shown = capsys.readouterr().out
+    assert "[red]Kaos[/red] :smile: [/]" in shown
+    assert "Titles [bold]" in shown
+
+
+def test_a_path_is_never_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/srv/" + "x" * 300
+    Output(as_json=False).show({}, lambda console: prose(console, f"E-mails: {path}"))
+    assert path in capsys.readouterr().out
