@@ -101,7 +101,8 @@ core_holding = sa.Table(
         "bib_id",
         "sigel",
         unique=True,
-        sqlite_where=sa.text("NOT is_deleted"),
+        # As SQLAlchemy writes it for each engine: SQLite uses a partial index only where the words are the same.
+        sqlite_where=sa.text("is_deleted = 0"),
         postgresql_where=sa.text("NOT is_deleted"),
     ),
     comment="What a library holds of a bib; at most one that is not deleted for each (bib, sigel)",

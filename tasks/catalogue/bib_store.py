@@ -58,8 +58,8 @@ def create_bibs(
     """Make bibs of staged records, in three set-based statements. Their ids must be a gapless block, in order."""
     if not created:
         return
-    pairs = _pairs(connection, created)
-    staged = sa.and_(stage_bib.c.delivery_id == change.delivery_id, stage_bib.c.position == pairs.c.position)
+    pairs = _pairs(connection, change.delivery_id, created)
+    staged = sa.and_(stage_bib.c.delivery_id == pairs.c.delivery_id, stage_bib.c.position == pairs.c.position)
     shared: dict[str, Any] = {
         "source": change.source,
         "last_editor": change.last_editor,
@@ -88,32 +88,33 @@ def create_bibs(
     _copy_identifiers(connection, change, pairs)
 
 
-def _control_number(change: Change, pairs: sa.Subquery) -> sa.ColumnElement[str]:
+def _control_number(change: Change, pairs: sa.CTE) -> sa.ColumnElement[str]:
     if change.control_number_prefix is None:
         return stage_bib.c.control_number
     return sa.literal(change.control_number_prefix, sa.Text) + sa.cast(pairs.c.bib_id, sa.Text)
 
 
-def _pairs(connection: Connection, created: Sequence[Created]) -> sa.Subquery:
+def _pairs(connection: Connection, delivery_id: int, created: Sequence[Created]) -> sa.CTE:
     """(position, bib_id) as a table: positions in order, ids counted up from the first."""
     first = created[0].bib_id
     wanted = id_set(connection, [each.position for each in created])
     ranked = sa.select(
+        sa.literal(delivery_id, sa.BigInteger).label("delivery_id"),
         wanted.c.value.label("position"),
         (sa.func.row_number().over(order_by=wanted.c.value) + (first - 1)).label("bib_id"),
     )
-    return ranked.subquery("pairs")
+    return ranked.cte("pairs").prefix_with("MATERIALIZED")
 
 
-def _copy_isbns(connection: Connection, change: Change, pairs: sa.Subquery) -> None:
+def _copy_isbns(connection: Connection, change: Change, pairs: sa.CTE) -> None:
     rows = sa.select(pairs.c.bib_id, *(stage_isbn.c[name] for name in ISBN_COLUMNS)).join(
         stage_isbn,
-        sa.and_(stage_isbn.c.delivery_id == change.delivery_id, stage_isbn.c.position == pairs.c.position),
+        sa.and_(stage_isbn.c.delivery_id == pairs.c.delivery_id, stage_isbn.c.position == pairs.c.position),
     )
     connection.execute(sa.insert(core_bib_isbn).from_select(["bib_id", *ISBN_COLUMNS], rows))
 
 
-def _copy_identifiers(connection: Connection, change: Change, pairs: sa.Subquery) -> None:
+def _copy_identifiers(connection: Connection, change: Change, pairs: sa.CTE) -> None:
     rows = (
         sa.select(
             pairs.c.bib_id,
@@ -125,7 +126,7 @@ def _copy_identifiers(connection: Connection, change: Change, pairs: sa.Subquery
         .join(
             stage_identifier,
             sa.and_(
-                stage_identifier.c.delivery_id == change.delivery_id, stage_identifier.c.position == pairs.c.position
+                stage_identifier.c.delivery_id == pairs.c.delivery_id, stage_identifier.c.position == pairs.c.position
             ),
         )
         .distinct()

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from schemas.marc import HoldingLine
 from schemas.warehouse.core import core_holding, core_holding_line, core_holding_version, core_outcome
 from schemas.warehouse.stage import stage_holding_line
-from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.bulk import bulk_insert, id_set, position_set
 
 LINE_FIELDS = ("tag", "shelf_mark", "public_note", "internal_note", "content", "owner")
 """In the order of `HoldingLine`."""
@@ -49,22 +49,27 @@ def copy_staged_lines(
 ) -> None:
     """Give the holdings `first_id` to `last_id` the lines of the staged holdings that made them, in one statement."""
     names = ["line_no", *LINE_FIELDS]
-    made = sa.and_(
-        core_outcome.c.delivery_id == stage_holding_line.c.delivery_id,
-        core_outcome.c.position == stage_holding_line.c.position,
-        core_outcome.c.part == stage_holding_line.c.part,
-        core_outcome.c.is_latest,
-        core_outcome.c.outcome == "created",
-        core_outcome.c.holding_id.between(first_id, last_id),
-    )
-    rows = (
-        sa.select(core_outcome.c.holding_id, *(stage_holding_line.c[name] for name in names))
-        .join(core_outcome, made)
+    # Materialised, because SQLite would carry the range over to the lines and walk all of it for each holding.
+    made = (
+        sa.select(core_outcome.c.position, core_outcome.c.part, core_outcome.c.holding_id)
         .where(
-            stage_holding_line.c.delivery_id == delivery_id,
-            stage_holding_line.c.position > low,
-            stage_holding_line.c.position <= high,
+            core_outcome.c.delivery_id == delivery_id,
+            core_outcome.c.position > low,
+            core_outcome.c.position <= high,
+            core_outcome.c.is_latest,
+            core_outcome.c.outcome == "created",
+            (core_outcome.c.holding_id + 0).between(first_id, last_id),
         )
+        .cte("made")
+        .prefix_with("MATERIALIZED")
+    )
+    rows = sa.select(made.c.holding_id, *(stage_holding_line.c[name] for name in names)).join(
+        stage_holding_line,
+        sa.and_(
+            stage_holding_line.c.delivery_id == delivery_id,
+            stage_holding_line.c.position == made.c.position,
+            stage_holding_line.c.part == made.c.part,
+        ),
     )
     connection.execute(sa.insert(core_holding_line).from_select(["holding_id", *names], rows))
 
@@ -87,7 +92,7 @@ def staged_lines(
     connection: Connection, delivery_id: int, positions: Collection[int]
 ) -> dict[tuple[int, int], list[HoldingLine]]:
     """Lines of staged holdings by (position, part)."""
-    wanted = id_set(connection, positions)
+    wanted = position_set(connection, delivery_id, positions)
     lines: dict[tuple[int, int], list[HoldingLine]] = defaultdict(list)
     rows = connection.execute(
         sa.select(
@@ -95,8 +100,13 @@ def staged_lines(
             stage_holding_line.c.part,
             *(stage_holding_line.c[name] for name in LINE_FIELDS),
         )
-        .join(wanted, wanted.c.value == stage_holding_line.c.position)
-        .where(stage_holding_line.c.delivery_id == delivery_id)
+        .join(
+            wanted,
+            sa.and_(
+                wanted.c.delivery_id == stage_holding_line.c.delivery_id,
+                wanted.c.value == stage_holding_line.c.position,
+            ),
+        )
         .order_by(stage_holding_line.c.position, stage_holding_line.c.part, stage_holding_line.c.line_no)
     )
     for position, part, *line in rows:

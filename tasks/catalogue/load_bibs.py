@@ -38,7 +38,7 @@ from tasks.marc.encode import decode, encode
 from tasks.marc.facts import bib_facts
 from tasks.matching.candidates import changed_since
 from tasks.matching.judging import SNAPSHOT, forget_judgements, judge_positions, write_judgements
-from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.bulk import bulk_insert, position_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ids import take_ids
 from tasks.warehouse.ledger import chunk
@@ -292,15 +292,17 @@ def _decide(each: Waiting, loading: Loading, supplier: Supplier, bib: ExistingBi
 
 def _records(connection: Connection, delivery_id: int, positions: Collection[int]) -> dict[int, bytes]:
     """The staged records at `positions`, after normalisation."""
-    wanted = id_set(connection, positions)
+    wanted = position_set(connection, delivery_id, positions)
     rows = connection.execute(
         sa.select(stage_bib.c.position, sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content))
-        .join(wanted, wanted.c.value == stage_bib.c.position)
+        .join(
+            wanted,
+            sa.and_(wanted.c.delivery_id == stage_bib.c.delivery_id, wanted.c.value == stage_bib.c.position),
+        )
         .join(
             raw_record,
-            sa.and_(raw_record.c.delivery_id == delivery_id, raw_record.c.position == stage_bib.c.position),
+            sa.and_(raw_record.c.delivery_id == stage_bib.c.delivery_id, raw_record.c.position == stage_bib.c.position),
         )
-        .where(stage_bib.c.delivery_id == delivery_id)
     )
     return {position: bytes(content) for position, content in rows}
 

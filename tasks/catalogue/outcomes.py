@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_outcome
-from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.bulk import bulk_insert, id_set, position_set
 
 
 class OutcomeRow(NamedTuple):
@@ -47,13 +47,16 @@ def write_outcomes(
     )
 
 
+def _same_place(wanted: sa.CTE) -> sa.ColumnElement[bool]:
+    return sa.and_(wanted.c.delivery_id == core_outcome.c.delivery_id, wanted.c.value == core_outcome.c.position)
+
+
 def _close_earlier(connection: Connection, delivery_id: int, rows: Sequence[OutcomeRow]) -> dict[tuple[int, int], int]:
     """Mark the earlier rows of these records as succeeded; returns their highest seq by (position, part)."""
-    wanted = id_set(connection, {row.position for row in rows})
+    wanted = position_set(connection, delivery_id, {row.position for row in rows})
     found = connection.execute(
         sa.select(core_outcome.c.position, core_outcome.c.part, sa.func.max(core_outcome.c.seq))
-        .join(wanted, wanted.c.value == core_outcome.c.position)
-        .where(core_outcome.c.delivery_id == delivery_id)
+        .join(wanted, _same_place(wanted))
         .group_by(core_outcome.c.position, core_outcome.c.part)
     )
     mine = {(row.position, row.part) for row in rows}
@@ -75,12 +78,11 @@ def _close_earlier(connection: Connection, delivery_id: int, rows: Sequence[Outc
 
 def latest_bib_outcomes(connection: Connection, delivery_id: int, positions: Collection[int]) -> dict[int, sa.Row[Any]]:
     """The latest outcome of the bibs at `positions`: outcome, rule, bib_id."""
-    wanted = id_set(connection, positions)
+    wanted = position_set(connection, delivery_id, positions)
     rows = connection.execute(
         sa.select(core_outcome.c.position, core_outcome.c.outcome, core_outcome.c.rule, core_outcome.c.bib_id)
-        .join(wanted, wanted.c.value == core_outcome.c.position)
+        .join(wanted, _same_place(wanted))
         .where(
-            core_outcome.c.delivery_id == delivery_id,
             core_outcome.c.part == 0,
             core_outcome.c.record_type == "bib",
             core_outcome.c.is_latest,

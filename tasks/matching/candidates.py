@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn
 from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn
-from tasks.warehouse.bulk import id_set
+from tasks.warehouse.bulk import position_set
 
 FoundBy = dict[int, dict[int, str]]
 """position: {bib_id: how it was found}; of several ways the strongest."""
@@ -25,12 +25,12 @@ def find_candidates(connection: Connection, delivery_id: int, positions: Collect
     """Candidates for the bibs at `positions` of a delivery, in two statements. Deleted bibs are none."""
     if not positions:
         return {}
-    wanted = id_set(connection, positions)
+    wanted = position_set(connection, delivery_id, positions)
     found: FoundBy = defaultdict(dict)
     for statement in (
-        _by_isbn(delivery_id, wanted),
-        _by_invalid_isbn(delivery_id, wanted),
-        _by_identifier(delivery_id, wanted),
+        _by_isbn(wanted),
+        _by_invalid_isbn(wanted),
+        _by_identifier(wanted),
     ):
         for position, bib_id, how in connection.execute(statement):
             known = found[position].get(bib_id)
@@ -52,7 +52,7 @@ def find_range_candidates(connection: Connection, delivery_id: int, low: int, hi
     return find_candidates(connection, delivery_id, list(positions))
 
 
-def _by_isbn(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, int, str]]:
+def _by_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
     ours, theirs = stage_isbn, core_bib_isbn
     how = sa.case(
         (sa.and_(ours.c.subfield == "a", theirs.c.subfield == "a"), "isbn_a"),
@@ -62,32 +62,32 @@ def _by_isbn(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[i
     return (
         sa.select(ours.c.position, theirs.c.bib_id, how)
         .select_from(wanted)
-        .join(ours, sa.and_(ours.c.delivery_id == delivery_id, ours.c.position == wanted.c.value))
+        .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
         .join(theirs, theirs.c.isbn13 == ours.c.isbn13)
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(ours.c.isbn13.is_not(None))
     )
 
 
-def _by_invalid_isbn(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, int, str]]:
+def _by_invalid_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
     """The same invalid number on both sides: weak, but better seen than missed."""
     ours, theirs = stage_isbn, core_bib_isbn
     return (
         sa.select(ours.c.position, theirs.c.bib_id, sa.literal("invalid"))
         .select_from(wanted)
-        .join(ours, sa.and_(ours.c.delivery_id == delivery_id, ours.c.position == wanted.c.value))
+        .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
         .join(theirs, sa.and_(theirs.c.raw == ours.c.raw, sa.text("core_bib_isbn.status = 'invalid'")))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(ours.c.status == "invalid", ours.c.raw != "")
     )
 
 
-def _by_identifier(delivery_id: int, wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, int, str]]:
+def _by_identifier(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
     ours, theirs = stage_identifier, core_bib_identifier
     return (
         sa.select(ours.c.position, theirs.c.bib_id, ours.c.scheme)
         .select_from(wanted)
-        .join(ours, sa.and_(ours.c.delivery_id == delivery_id, ours.c.position == wanted.c.value))
+        .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
         .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
     )

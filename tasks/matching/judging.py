@@ -25,7 +25,7 @@ from tasks.marc.encode import decode
 from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates
 from tasks.matching.evidence import MatchFeatures, features_of
 from tasks.matching.verdict import Judgement, judge
-from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.bulk import bulk_insert, id_set, position_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ids import current
 from tasks.warehouse.ledger import chunk, set_state
@@ -111,23 +111,27 @@ def judge_candidates(
 def _incoming_features(
     connection: Connection, delivery_id: int, positions: Collection[int]
 ) -> dict[int, MatchFeatures]:
-    wanted = id_set(connection, positions)
+    wanted = position_set(connection, delivery_id, positions)
     isbns = _isbns_by_id(
         connection.execute(
             sa.select(stage_isbn.c.position, *_isbn_columns(stage_isbn))
-            .join(wanted, wanted.c.value == stage_isbn.c.position)
-            .where(stage_isbn.c.delivery_id == delivery_id)
+            .join(
+                wanted,
+                sa.and_(wanted.c.delivery_id == stage_isbn.c.delivery_id, wanted.c.value == stage_isbn.c.position),
+            )
             .order_by(stage_isbn.c.position, stage_isbn.c.seq)
         )
     )
     rows = connection.execute(
         sa.select(stage_bib.c.position, sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content))
-        .join(wanted, wanted.c.value == stage_bib.c.position)
+        .join(
+            wanted,
+            sa.and_(wanted.c.delivery_id == stage_bib.c.delivery_id, wanted.c.value == stage_bib.c.position),
+        )
         .join(
             raw_record,
             sa.and_(raw_record.c.delivery_id == stage_bib.c.delivery_id, raw_record.c.position == stage_bib.c.position),
         )
-        .where(stage_bib.c.delivery_id == delivery_id)
     )
     return {position: features_of(decode(bytes(content)), isbns.get(position, ())) for position, content in rows}
 

@@ -112,6 +112,17 @@ def id_set(connection: Connection, ids: Collection[int]) -> sa.TableValuedAlias:
     return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Integer))
 
 
+def position_set(connection: Connection, delivery_id: int, positions: Collection[int]) -> sa.CTE:
+    """Positions of a delivery as a table with the columns `delivery_id` and `value`, to join on both.
+
+    With the delivery as a constant of the statement SQLite thinks it has few rows and walks all of them; with it in
+    the set it has to look up each position by the key.
+    """
+    wanted = id_set(connection, positions)
+    rows = sa.select(sa.literal(delivery_id, sa.BigInteger).label("delivery_id"), wanted.c.value)
+    return rows.cte(None).prefix_with("MATERIALIZED")
+
+
 def text_set(connection: Connection, values: Collection[str]) -> sa.TableValuedAlias:
     """A set of strings as a FROM clause with one column `value`."""
     if connection.dialect.name == "postgresql":

@@ -221,7 +221,7 @@ def _create_core_holding() -> None:
             "uq_core_holding_bib_sigel",
             ["bib_id", "sigel"],
             unique=True,
-            sqlite_where=sa.text("NOT is_deleted"),
+            sqlite_where=sa.text("is_deleted = 0"),
             postgresql_where=sa.text("NOT is_deleted"),
         )
 
@@ -787,7 +787,7 @@ def downgrade() -> None:
     with op.batch_alter_table("core_holding", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_core_holding_bib_sigel",
-            sqlite_where=sa.text("NOT is_deleted"),
+            sqlite_where=sa.text("is_deleted = 0"),
             postgresql_where=sa.text("NOT is_deleted"),
         )
 
