@@ -20,7 +20,11 @@ def _bib_state() -> list[sa.Column[Any]]:
         flag("is_provisional", "Loaded after the review deadline, to be merged when decided"),
         sa.Column("origin_delivery_id", big_id(), comment="Delivery whose record this version is"),
         sa.Column("origin_position", sa.Integer),
-        sa.Column("content", sa.LargeBinary, comment="The record; null: as it stands in raw_record at the origin"),
+        sa.Column(
+            "content",
+            sa.LargeBinary,
+            comment="The record; null: as raw_record has it at the origin",
+        ),
         flag("is_deleted", "Deleted in the catalogue"),
         sa.Column("merged_into", big_id(), comment="The bib that took its place"),
     ]

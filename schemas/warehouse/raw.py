@@ -79,9 +79,13 @@ raw_record = sa.Table(
     sa.Column("sigel", sa.Text, comment="Of a holding record"),
     sa.Column("reason", sa.Text, comment="Why it is unreadable"),
     sa.Column("findings", sa.Text, comment="JSON list of [code, text, field]"),
+    sa.Column("normalised", sa.LargeBinary, comment="The bib as the catalogue takes it; null: as it came"),
     sa.Column("content", sa.LargeBinary, nullable=False, comment="The bytes, as they came"),
     comment="Every piece between two terminators",
 )
+
+record_taken = sa.func.coalesce(raw_record.c.normalised, raw_record.c.content)
+"""The bytes of a bib after normalisation, wherever they stand."""
 
 raw_progress = sa.Table(
     "raw_progress",

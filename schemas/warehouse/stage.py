@@ -60,7 +60,6 @@ stage_bib = sa.Table(
     sa.Column("control_number", key_text(), nullable=False),
     *bib_facts_columns(),
     sa.Column("reject_reason", sa.Text, nullable=False),
-    sa.Column("normalised", sa.LargeBinary, comment="Null where the bytes as they came can be taken as they are"),
     comment="A bib of a delivery, after normalisation",
 )
 

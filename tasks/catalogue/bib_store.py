@@ -72,10 +72,9 @@ def create_bibs(
         "created_at": change.now,
         "updated_at": change.now,
     }
-    names = [*FACTS, "content", "bib_id", "origin_position", "control_number", *shared]
+    names = [*FACTS, "bib_id", "origin_position", "control_number", *shared]
     values: list[Any] = [
         *(stage_bib.c[name] for name in FACTS),
-        stage_bib.c.normalised,
         pairs.c.bib_id,
         pairs.c.position,
         _control_number(change, pairs),
@@ -249,7 +248,7 @@ def _as_json(
 
 
 class Standing(NamedTuple):
-    """A bib of the catalogue as an overlay needs it."""
+    """A bib of the catalogue as an overlay is decided by it."""
 
     bib_id: int
     encoding_level: str
@@ -257,8 +256,7 @@ class Standing(NamedTuple):
     last_editor: str
     is_national_bibliography: bool
     sent_at_name: str | None
-    version: int
-    content: bytes
+    is_deleted: bool
 
     def as_existing(self) -> ExistingBib:
         """What the level table asks for."""
@@ -268,21 +266,19 @@ class Standing(NamedTuple):
 
 
 def standing_bibs(connection: Connection, bib_ids: Collection[int]) -> dict[int, Standing]:
-    """Bibs with their records, by id; merged ones under the id asked for, as the bib that took their place."""
+    """Bibs by the id asked for; a merged one is the bib that took its place."""
     wanted = id_set(connection, bib_ids)
-    survivor = dict(
-        tuple(row)
-        for row in connection.execute(
-            sa.select(core_bib.c.bib_id, sa.func.coalesce(core_bib.c.merged_into, core_bib.c.bib_id)).join(
-                wanted, wanted.c.value == core_bib.c.bib_id
-            )
-        )
+    target = core_bib.alias("target")
+    rows = connection.execute(
+        sa.select(core_bib.c.bib_id.label("asked"), *(target.c[name] for name in Standing._fields))
+        .select_from(wanted)
+        .join(core_bib, core_bib.c.bib_id == wanted.c.value)
+        .join(target, target.c.bib_id == sa.func.coalesce(core_bib.c.merged_into, core_bib.c.bib_id))
     )
-    targets = id_set(connection, set(survivor.values()))
-    records = {bib_id: bytes(content) for bib_id, content in connection.execute(bib_content(targets))}
-    columns = [core_bib.c[name] for name in Standing._fields if name != "content"]
-    facts = connection.execute(sa.select(*columns).join(targets, targets.c.value == core_bib.c.bib_id))
-    by_id: dict[int, Standing] = {}
-    for row in facts:
-        by_id[row.bib_id] = Standing(**row._mapping, content=records[row.bib_id])
-    return {asked: by_id[target] for asked, target in survivor.items() if target in by_id}
+    return {asked: Standing(*found) for asked, *found in rows}
+
+
+def bib_records(connection: Connection, bib_ids: Collection[int]) -> dict[int, bytes]:
+    """The records of bibs as they are now."""
+    rows = connection.execute(bib_content(id_set(connection, bib_ids)))
+    return {bib_id: bytes(content) for bib_id, content in rows}

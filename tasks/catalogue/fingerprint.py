@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn, core_holding, core_holding_line
-from schemas.warehouse.raw import raw_record
+from schemas.warehouse.raw import raw_record, record_taken
 from tasks.catalogue.bib_store import FACTS
 from tasks.marc.encode import decode
 
@@ -39,7 +39,7 @@ def content(connection: Connection) -> list[Any]:
             core_bib.c.source,
             core_bib.c.last_editor,
             core_bib.c.is_provisional,
-            sa.func.coalesce(core_bib.c.content, raw_record.c.content),
+            sa.func.coalesce(core_bib.c.content, record_taken),
         )
         .outerjoin(
             raw_record,

@@ -8,7 +8,7 @@ a chunk are taken one after the other (in waves), so the second meets the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -19,26 +19,28 @@ from schemas.marc import Identifier
 from schemas.outcomes import BibOutcome, RecordType
 from schemas.register.suppliers import Supplier
 from schemas.warehouse.core import core_match, core_review
-from schemas.warehouse.raw import raw_progress, raw_record
+from schemas.warehouse.raw import raw_progress, raw_record, record_taken
 from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn, stage_match, stage_verdict
 from tasks.catalogue.bib_store import (
     Change,
     Created,
     NewVersion,
+    Standing,
     add_identifiers,
+    bib_records,
     create_bibs,
     standing_bibs,
     write_versions,
 )
 from tasks.catalogue.levels import ExistingBib, OverlayDecision, may_replace
-from tasks.catalogue.loading import Loading
+from tasks.catalogue.loading import Loading, guard_rule
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
 from tasks.catalogue.overlay import overlay
 from tasks.marc.encode import decode, encode
 from tasks.marc.facts import bib_facts
 from tasks.matching.candidates import changed_since
 from tasks.matching.judging import SNAPSHOT, forget_judgements, judge_positions, write_judgements
-from tasks.warehouse.bulk import bulk_insert, position_set
+from tasks.warehouse.bulk import bulk_insert, id_set, position_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ids import take_ids
 from tasks.warehouse.ledger import chunk
@@ -47,7 +49,7 @@ STAGE = "load_bibs"
 
 
 class Waiting(NamedTuple):
-    """A staged bib that is to be loaded, and how its matching ended."""
+    """A staged bib that is to be loaded, and how its matching ended: match, review or new; a person can reject it."""
 
     position: int
     encoding_level: str
@@ -91,7 +93,28 @@ def load_bib_range(connection: Connection, loading: Loading, low: int, high: int
         if number > 0:
             wave = _judged_anew(connection, loading, wave)
         counts.update(each.outcome for each in load_wave(connection, loading, change, wave))
-    _keep_matches(connection, loading, low, high)
+    in_range = sa.and_(stage_match.c.position > low, stage_match.c.position <= high)
+    _keep_matches(connection, loading, in_range)
+    return counts
+
+
+def load_anew(connection: Connection, loading: Loading, positions: Collection[int]) -> Counter[str]:
+    """Match and load the bibs at `positions` again, which a guard had left; their earlier outcomes are succeeded."""
+    counts: Counter[str] = Counter()
+    if not positions:
+        return counts
+    waiting = {each.position: each for each in staged_bibs(connection, loading.delivery_id, positions)}
+    numbers = _numbers(connection, loading.delivery_id, min(positions) - 1, max(positions))
+    change = loading.change(connection)
+    for some in waves(numbers, waiting, waiting):
+        wave = _judged_anew(connection, loading, [waiting[position] for position in some])
+        counts.update(each.outcome for each in load_wave(connection, loading, change, wave, succeeds=True))
+    wanted = list(waiting)
+    chosen = sa.select(id_set(connection, wanted).c.value)
+    connection.execute(
+        sa.delete(core_match).where(core_match.c.delivery_id == loading.delivery_id, core_match.c.position.in_(chosen))
+    )
+    _keep_matches(connection, loading, stage_match.c.position.in_(chosen))
     return counts
 
 
@@ -202,6 +225,11 @@ def load_wave(
             outcomes.append(_outcome(each, BibOutcome.REJECTED, "bib_unfit", each.reject_reason))
         elif refusal is not None:
             outcomes.append(_outcome(each, BibOutcome.REJECTED, refusal.rule, refusal.reason))
+        elif each.ending == "reject":
+            outcomes.append(_outcome(each, BibOutcome.REJECTED, each.rule, each.reason))
+        elif each.ending == "new" and "bib_create" in loading.held_classes:
+            reason = "more bibs would be created than the guard lets through"
+            outcomes.append(_outcome(each, BibOutcome.REVIEW, guard_rule("bib_create"), reason))
         elif each.ending == "new":
             new.append(each)
         elif each.ending == "match":
@@ -211,7 +239,8 @@ def load_wave(
     outcomes += _create(connection, change, new)
     outcomes += _overlay(connection, loading, change, matched)
     write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
-    _open_reviews(connection, loading, [each for each in outcomes if each.outcome == BibOutcome.REVIEW])
+    asked = [each for each in outcomes if each.outcome == BibOutcome.REVIEW and not each.rule.startswith("guard:")]
+    _open_reviews(connection, loading, asked)
     return outcomes
 
 
@@ -251,42 +280,73 @@ def _rounds(matched: Sequence[Waiting]) -> list[list[Waiting]]:
 def _overlay_round(
     connection: Connection, loading: Loading, change: Change, matched: Sequence[Waiting]
 ) -> list[OutcomeRow]:
-    standing = standing_bibs(connection, {each.bib_id for each in matched if each.bib_id is not None})
-    incoming = _records(connection, loading.delivery_id, [each.position for each in matched])
     supplier = loading.supplier
     assert supplier is not None, "an export of the union catalogue is not matched"
-    keep = supplier.keep if supplier.keep is not None else loading.register.levels.keep
-    outcomes: list[OutcomeRow] = []
-    versions: list[NewVersion] = []
-    numbers: list[tuple[int, Identifier]] = []
-    for each in matched:
-        bib = standing[each.bib_id or 0]
-        decision = _decide(each, loading, supplier, bib.as_existing())
-        record = decode(incoming[each.position])
-        if decision.replaces:
-            content = encode(overlay(decode(bib.content), record, keep))
-            if content == bib.content:
-                decision = OverlayDecision(False, "kept_identical", "the record says nothing new")
-            else:
-                facts = bib_facts(decode(content), own_prefix=loading.own_prefix)
-                versions.append(NewVersion(bib.bib_id, each.position, content, facts))
-        if not decision.replaces:
-            numbers += [(bib.bib_id, number) for number in bib_facts(record, own_prefix=loading.own_prefix).identifiers]
-        outcome = BibOutcome.REPLACED if decision.replaces else BibOutcome.KEPT
-        reason = f"{decision.reason}; matched: {each.reason}"
-        outcomes.append(OutcomeRow(each.position, 0, "bib", outcome, decision.rule, reason, bib_id=bib.bib_id))
-    made = write_versions(connection, change, versions)
-    add_identifiers(connection, change, numbers)
-    return [
-        each._replace(version=made[each.bib_id or 0]) if each.outcome == BibOutcome.REPLACED else each
-        for each in outcomes
+    standing = standing_bibs(connection, {each.bib_id for each in matched if each.bib_id is not None})
+    decided = [
+        (each, bib, _decide(each, loading, supplier, bib.as_existing()))
+        for each in matched
+        for bib in [standing[each.bib_id or 0]]
     ]
+    replacing = [(each, bib) for each, bib, decision in decided if decision.replaces]
+    versions = _new_versions(connection, loading, replacing)
+    made = write_versions(connection, change, versions)
+    outcomes: list[OutcomeRow] = []
+    kept: dict[int, int] = {}
+    for each, bib, decision in decided:
+        if decision.replaces and bib.bib_id not in made:
+            decision = OverlayDecision(False, "kept_identical", "the record says nothing new")
+        outcome = BibOutcome.REPLACED if decision.replaces else BibOutcome.KEPT
+        if not decision.replaces:
+            kept[each.position] = bib.bib_id
+        reason = f"{decision.reason}; matched: {each.reason}"
+        version = made.get(bib.bib_id) if decision.replaces else None
+        outcomes.append(
+            OutcomeRow(each.position, 0, "bib", outcome, decision.rule, reason, bib_id=bib.bib_id, version=version)
+        )
+    add_identifiers(connection, change, _staged_identifiers(connection, loading.delivery_id, kept))
+    return outcomes
+
+
+def _new_versions(
+    connection: Connection, loading: Loading, replacing: Sequence[tuple[Waiting, Standing]]
+) -> list[NewVersion]:
+    """The records that result from overlays; one that says nothing new makes no version."""
+    supplier = loading.supplier
+    keep = loading.register.levels.keep if supplier is None or supplier.keep is None else supplier.keep
+    incoming = _records(connection, loading.delivery_id, [each.position for each, _bib in replacing])
+    existing = bib_records(connection, [bib.bib_id for _each, bib in replacing])
+    versions: list[NewVersion] = []
+    for each, bib in replacing:
+        content = encode(overlay(decode(existing[bib.bib_id]), decode(incoming[each.position]), keep))
+        if content != existing[bib.bib_id]:
+            facts = bib_facts(decode(content), own_prefix=loading.own_prefix)
+            versions.append(NewVersion(bib.bib_id, each.position, content, facts))
+    return versions
+
+
+def _staged_identifiers(
+    connection: Connection, delivery_id: int, bibs: Mapping[int, int]
+) -> list[tuple[int, Identifier]]:
+    """Numbers of staged bibs, with the bib of the catalogue that each was matched to."""
+    wanted = position_set(connection, delivery_id, bibs)
+    rows = connection.execute(
+        sa.select(stage_identifier.c.position, stage_identifier.c.scheme, stage_identifier.c.value).join(
+            wanted,
+            sa.and_(
+                wanted.c.delivery_id == stage_identifier.c.delivery_id, wanted.c.value == stage_identifier.c.position
+            ),
+        )
+    )
+    return [(bibs[position], Identifier(scheme, value)) for position, scheme, value in rows]
 
 
 def _decide(each: Waiting, loading: Loading, supplier: Supplier, bib: ExistingBib) -> OverlayDecision:
     decision = may_replace(each.encoding_level, loading.sent_at_name, bib, supplier, loading.register.levels)
     if decision.replaces and "bib_replace" in loading.held_classes:
-        return OverlayDecision(False, "guard:bib_replace", "more bibs would be replaced than the guard lets through")
+        return OverlayDecision(
+            False, guard_rule("bib_replace"), "more bibs would be replaced than the guard lets through"
+        )
     return decision
 
 
@@ -294,14 +354,9 @@ def _records(connection: Connection, delivery_id: int, positions: Collection[int
     """The staged records at `positions`, after normalisation."""
     wanted = position_set(connection, delivery_id, positions)
     rows = connection.execute(
-        sa.select(stage_bib.c.position, sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content))
-        .join(
+        sa.select(raw_record.c.position, record_taken).join(
             wanted,
-            sa.and_(wanted.c.delivery_id == stage_bib.c.delivery_id, wanted.c.value == stage_bib.c.position),
-        )
-        .join(
-            raw_record,
-            sa.and_(raw_record.c.delivery_id == stage_bib.c.delivery_id, raw_record.c.position == stage_bib.c.position),
+            sa.and_(wanted.c.delivery_id == raw_record.c.delivery_id, wanted.c.value == raw_record.c.position),
         )
     )
     return {position: bytes(content) for position, content in rows}
@@ -329,12 +384,10 @@ def _open_reviews(connection: Connection, loading: Loading, outcomes: Sequence[O
     )
 
 
-def _keep_matches(connection: Connection, loading: Loading, low: int, high: int) -> None:
+def _keep_matches(connection: Connection, loading: Loading, chosen: sa.ColumnElement[bool]) -> None:
     """Every candidate considered becomes a lasting row."""
     names = ["delivery_id", "position", "bib_id", "verdict", "score", "rule", "evidence"]
     rows = sa.select(
         *(stage_match.c[name] for name in names), sa.literal(loading.now, core_match.c.created_at.type)
-    ).where(
-        stage_match.c.delivery_id == loading.delivery_id, stage_match.c.position > low, stage_match.c.position <= high
-    )
+    ).where(stage_match.c.delivery_id == loading.delivery_id, chosen)
     connection.execute(sa.insert(core_match).from_select([*names, "created_at"], rows))

@@ -18,15 +18,15 @@ from schemas.marc import MarcRecord
 from schemas.outcomes import Editor
 from schemas.register.register import Register
 from schemas.warehouse.core import core_bib, core_outcome
-from schemas.warehouse.raw import raw_record
+from schemas.warehouse.raw import raw_record, record_taken
 from schemas.warehouse.stage import stage_bib
 from tasks.catalogue.bib_store import (
     Change,
     Created,
     NewVersion,
+    bib_records,
     create_bibs,
     keep_before_images,
-    standing_bibs,
     write_versions,
 )
 from tasks.catalogue.load_bibs import STAGE
@@ -88,7 +88,7 @@ def _exported(connection: Connection, delivery_id: int, low: int, high: int) -> 
             stage_bib.c.position,
             stage_bib.c.control_number,
             stage_bib.c.reject_reason,
-            sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content),
+            record_taken,
             core_bib.c.bib_id,
             sa.func.coalesce(core_bib.c.is_deleted, sa.false()),
         )
@@ -196,20 +196,20 @@ def origin(record: MarcRecord, register: Register) -> tuple[Editor, str]:
 
 
 def _renew(connection: Connection, loading: Loading, change: Change, present: Sequence[Exported]) -> list[OutcomeRow]:
-    standing = standing_bibs(connection, {each.bib_id for each in present if each.bib_id is not None})
+    standing = bib_records(connection, {each.bib_id for each in present if each.bib_id is not None})
     outcomes: list[OutcomeRow] = []
     versions: list[NewVersion] = []
     for each in present:
-        bib = standing[each.bib_id or 0]
-        if bib.content == each.content and not each.is_deleted:
+        bib_id = each.bib_id or 0
+        if standing[bib_id] == each.content and not each.is_deleted:
             outcomes.append(
-                _outcome(each, "kept", "kept_identical", "the catalogue's record is as it was", bib_id=bib.bib_id)
+                _outcome(each, "kept", "kept_identical", "the catalogue's record is as it was", bib_id=bib_id)
             )
             continue
         facts = bib_facts(decode(each.content), own_prefix=loading.own_prefix)
-        versions.append(NewVersion(bib.bib_id, each.position, each.content, facts, Editor.HUMAN))
+        versions.append(NewVersion(bib_id, each.position, each.content, facts, Editor.HUMAN))
         reason = "the catalogue's record differs from ours: edited there"
-        outcomes.append(_outcome(each, "replaced", "human_edit", reason, bib_id=bib.bib_id))
+        outcomes.append(_outcome(each, "replaced", "human_edit", reason, bib_id=bib_id))
     made = write_versions(connection, change, versions)
     return [each._replace(version=made[each.bib_id or 0]) if each.outcome == "replaced" else each for each in outcomes]
 

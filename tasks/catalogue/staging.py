@@ -7,7 +7,7 @@ position it reached, so a killed staging reads the file again but writes only wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,9 +19,17 @@ from sqlalchemy.engine import Connection
 from schemas.marc import BibFacts, HoldingFacts, HoldingLine, StagedPiece
 from schemas.outcomes import DeliveryState
 from schemas.warehouse.raw import raw_member, raw_record
-from schemas.warehouse.stage import stage_bib, stage_holding, stage_holding_line, stage_identifier, stage_isbn
+from schemas.warehouse.stage import (
+    stage_bib,
+    stage_holding,
+    stage_holding_line,
+    stage_identifier,
+    stage_isbn,
+    stage_match,
+    stage_verdict,
+)
 from tasks.catalogue.levels import LevelReading
-from tasks.warehouse.bulk import bulk_insert
+from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import chunk, set_state
 
@@ -29,11 +37,11 @@ STAGE = "stage"
 
 RAW_COLUMNS = (
     "delivery_id", "position", "member_no", "byte_offset", "record_type", "charset", "bib_position",
-    "supplier_control_number", "title", "isbn13", "sigel", "reason", "findings", "content",
+    "supplier_control_number", "title", "isbn13", "sigel", "reason", "findings", "normalised", "content",
 )  # fmt: skip
 BIB_COLUMNS = (
     "delivery_id", "position", "control_number", "title", "author", "encoding_level", "record_type", "bib_level",
-    "carrier", "year", "is_national_bibliography", "reject_reason", "normalised",
+    "carrier", "year", "is_national_bibliography", "reject_reason",
 )  # fmt: skip
 ISBN_COLUMNS = ("delivery_id", "position", "seq", "isbn13", "raw", "subfield", "qualifier", "status")
 IDENTIFIER_COLUMNS = ("delivery_id", "position", "seq", "scheme", "value")
@@ -79,30 +87,31 @@ class StagingRows:
     def add(self, piece: StagedPiece, bib_position: int | None) -> None:
         """Take in one piece; `bib_position` is the bib that a holding record belongs to."""
         bib, holdings = piece.bib, piece.holdings
-        number, title, isbn13, sigel = "", None, None, None
+        number, title, isbn13, sigel, normalised = "", None, None, None, None
         if bib is not None:
             number, title = bib.control_number, bib.title
             isbn13 = next((each.isbn13 for each in bib.isbns if each.isbn13 and each.subfield == "a"), None)
-            self._add_bib(piece, bib)
+            level, normalised = self.rules.levels.apply(bib.encoding_level, piece.normalised, piece.content)
+            self._add_bib(piece.position, bib, level)
         elif holdings:
             number, sigel = holdings[0].control_number, holdings[0].sigel
         findings = orjson.dumps(piece.findings, default=list).decode() if piece.findings else None
         self.raw.append(
             (
                 self.delivery_id, piece.position, piece.member_no, piece.byte_offset, piece.record_type, piece.charset,
-                bib_position, number, title, isbn13, sigel, piece.reason or None, findings, piece.content,
+                bib_position, number, title, isbn13, sigel, piece.reason or None, findings, normalised,
+                piece.content,
             )
         )  # fmt: skip
         for holding in holdings:
             self._add_holding(piece.position, holding, bib_position)
 
-    def _add_bib(self, piece: StagedPiece, bib: BibFacts) -> None:
-        place = (self.delivery_id, piece.position)
-        level, normalised = self.rules.levels.apply(bib.encoding_level, piece.normalised, piece.content)
+    def _add_bib(self, position: int, bib: BibFacts, level: str) -> None:
+        place = (self.delivery_id, position)
         self.bibs.append(
             (
                 *place, bib.control_number, bib.title, bib.author, level, bib.record_type, bib.bib_level, bib.carrier,
-                bib.year, bib.is_national_bibliography, bib.reject_reason, normalised,
+                bib.year, bib.is_national_bibliography, bib.reject_reason,
             )
         )  # fmt: skip
         self.isbns += [(*place, seq, *isbn) for seq, isbn in enumerate(bib.isbns, 1)]
@@ -136,11 +145,13 @@ def stage_delivery(
     *,
     chunk_records: int,
     now: datetime,
+    verify: Callable[[Connection], None] | None = None,
 ) -> Counter[str]:
     """Write a delivery's pieces; returns counts of `bib`, `holding`, `embedded` and `unreadable`.
 
     Rows are committed in chunks of about `chunk_records` pieces. Raises whatever the reader raises
-    (`DeliveryRejectedError`); chunks committed until then stay, and a second call goes on after them.
+    (`DeliveryRejectedError`); chunks committed until then stay, and a second call goes on after them. `verify` looks
+    at all that was staged before the delivery counts as staged, and may raise as well.
     """
     counts: Counter[str] = Counter()
     bib_position: int | None = None
@@ -160,6 +171,8 @@ def stage_delivery(
         pieces = counts.total() - counts["embedded"] - pieces_before
         _store_member(warehouse, delivery_id, member, pieces, counts["embedded"] - embedded_before)
     with chunk(warehouse, delivery_id, STAGE) as work:
+        if verify is not None:
+            verify(work.connection)
         work.advance(max(work.reached, counts.total() - counts["embedded"]), done_at=now)
         set_state(work.connection, delivery_id, DeliveryState.STAGED)
     return counts
@@ -208,20 +221,19 @@ def _store_member(
         )
 
 
-STAGED_TABLES = (stage_bib, stage_isbn, stage_identifier, stage_holding, stage_holding_line)
+def forget_staged(connection: Connection, delivery_id: int, keep: sa.Select[tuple[int]] | None = None) -> None:
+    """Drop the working set of a delivery, except that of the bibs whose positions `keep` selects, and their holdings.
 
-
-def forget_staged(connection: Connection, delivery_id: int, keep_positions: sa.Select[Any]) -> None:
-    """Drop the working set of a delivery, except what belongs to `keep_positions` (bibs that still wait).
-
-    `keep_positions` selects positions of bibs; their holdings are kept with them.
+    What a dry run found stays: it is not part of the working set.
     """
-    for table in (stage_bib, stage_isbn, stage_identifier):
+    kept: Sequence[int] = list(connection.execute(keep).scalars()) if keep is not None else []
+    kept_bibs = sa.select(id_set(connection, kept).c.value)
+    for table in (stage_bib, stage_isbn, stage_identifier, stage_verdict, stage_match):
         connection.execute(
-            sa.delete(table).where(table.c.delivery_id == delivery_id, table.c.position.not_in(keep_positions))
+            sa.delete(table).where(table.c.delivery_id == delivery_id, table.c.position.not_in(kept_bibs))
         )
     kept_holdings = sa.select(stage_holding.c.position).where(
-        stage_holding.c.delivery_id == delivery_id, stage_holding.c.bib_position.in_(keep_positions)
+        stage_holding.c.delivery_id == delivery_id, stage_holding.c.bib_position.in_(kept_bibs)
     )
     connection.execute(
         sa.delete(stage_holding_line).where(
@@ -231,6 +243,6 @@ def forget_staged(connection: Connection, delivery_id: int, keep_positions: sa.S
     connection.execute(
         sa.delete(stage_holding).where(
             stage_holding.c.delivery_id == delivery_id,
-            sa.or_(stage_holding.c.bib_position.is_(None), stage_holding.c.bib_position.not_in(keep_positions)),
+            sa.or_(stage_holding.c.bib_position.is_(None), stage_holding.c.bib_position.not_in(kept_bibs)),
         )
     )

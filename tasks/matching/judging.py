@@ -19,8 +19,8 @@ from schemas.marc import IsbnFact
 from schemas.outcomes import DeliveryState
 from schemas.register.matching import MatchingPolicy
 from schemas.warehouse.core import core_bib, core_bib_isbn
-from schemas.warehouse.raw import raw_delivery, raw_record
-from schemas.warehouse.stage import stage_bib, stage_isbn, stage_match, stage_verdict
+from schemas.warehouse.raw import raw_delivery, raw_record, record_taken
+from schemas.warehouse.stage import stage_isbn, stage_match, stage_verdict
 from tasks.marc.encode import decode
 from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates
 from tasks.matching.evidence import MatchFeatures, features_of
@@ -123,14 +123,9 @@ def _incoming_features(
         )
     )
     rows = connection.execute(
-        sa.select(stage_bib.c.position, sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content))
-        .join(
+        sa.select(raw_record.c.position, record_taken).join(
             wanted,
-            sa.and_(wanted.c.delivery_id == stage_bib.c.delivery_id, wanted.c.value == stage_bib.c.position),
-        )
-        .join(
-            raw_record,
-            sa.and_(raw_record.c.delivery_id == stage_bib.c.delivery_id, raw_record.c.position == stage_bib.c.position),
+            sa.and_(wanted.c.delivery_id == raw_record.c.delivery_id, wanted.c.value == raw_record.c.position),
         )
     )
     return {position: features_of(decode(bytes(content)), isbns.get(position, ())) for position, content in rows}
@@ -153,7 +148,7 @@ def existing_features(connection: Connection, bib_ids: Collection[int]) -> dict[
 def bib_content(wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, bytes]]:
     """(bib_id, record) of the wanted bibs: the bib's own bytes, or those it was delivered with."""
     return (
-        sa.select(core_bib.c.bib_id, sa.func.coalesce(core_bib.c.content, raw_record.c.content))
+        sa.select(core_bib.c.bib_id, sa.func.coalesce(core_bib.c.content, record_taken))
         .select_from(wanted)
         .join(core_bib, core_bib.c.bib_id == wanted.c.value)
         .outerjoin(

@@ -76,10 +76,7 @@ def _create_core_bib() -> None:
         sa.Column("origin_delivery_id", ID, nullable=True, comment="Delivery whose record this version is"),
         sa.Column("origin_position", sa.Integer(), nullable=True),
         sa.Column(
-            "content",
-            sa.LargeBinary(),
-            nullable=True,
-            comment="The record; null: as it stands in raw_record at the origin",
+            "content", sa.LargeBinary(), nullable=True, comment="The record; null: as raw_record has it at the origin"
         ),
         sa.Column(
             "is_deleted", sa.Boolean(), server_default=sa.false(), nullable=False, comment="Deleted in the catalogue"
@@ -166,10 +163,7 @@ def _create_core_bib_version() -> None:
         sa.Column("origin_delivery_id", ID, nullable=True, comment="Delivery whose record this version is"),
         sa.Column("origin_position", sa.Integer(), nullable=True),
         sa.Column(
-            "content",
-            sa.LargeBinary(),
-            nullable=True,
-            comment="The record; null: as it stands in raw_record at the origin",
+            "content", sa.LargeBinary(), nullable=True, comment="The record; null: as raw_record has it at the origin"
         ),
         sa.Column(
             "is_deleted", sa.Boolean(), server_default=sa.false(), nullable=False, comment="Deleted in the catalogue"
@@ -593,6 +587,9 @@ def _create_raw_record() -> None:
         sa.Column("sigel", sa.Text(), nullable=True, comment="Of a holding record"),
         sa.Column("reason", sa.Text(), nullable=True, comment="Why it is unreadable"),
         sa.Column("findings", sa.Text(), nullable=True, comment="JSON list of [code, text, field]"),
+        sa.Column(
+            "normalised", sa.LargeBinary(), nullable=True, comment="The bib as the catalogue takes it; null: as it came"
+        ),
         sa.Column("content", sa.LargeBinary(), nullable=False, comment="The bytes, as they came"),
         sa.PrimaryKeyConstraint("delivery_id", "position", name=op.f("pk_raw_record")),
         comment="Every piece between two terminators",
@@ -616,12 +613,6 @@ def _create_stage_bib() -> None:
             "is_national_bibliography", sa.Boolean(), server_default=sa.false(), nullable=False, comment="042 $9 NB"
         ),
         sa.Column("reject_reason", sa.Text(), nullable=False),
-        sa.Column(
-            "normalised",
-            sa.LargeBinary(),
-            nullable=True,
-            comment="Null where the bytes as they came can be taken as they are",
-        ),
         sa.PrimaryKeyConstraint("delivery_id", "position", name=op.f("pk_stage_bib")),
         comment="A bib of a delivery, after normalisation",
     )
