@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from schemas.marc import Field, MarcRecord, Record, data_field
 
 _IDENTIFIERS = frozenset({"020", "022", "024", "035"})
 _OWN_NUMBER = frozenset({"001", "003"})
+
+KeepRule = Callable[[Field, MarcRecord], bool]
+"""(field of the existing record, incoming record) -> whether the field survives."""
 
 
 def overlay(existing: MarcRecord, incoming: MarcRecord, keep: Sequence[str]) -> Record:
@@ -24,7 +28,8 @@ def overlay(existing: MarcRecord, incoming: MarcRecord, keep: Sequence[str]) -> 
 
     A field that stands in both to the letter is taken once.
     """
-    kept = [each for each in existing.fields() if _survives(each, incoming, _rules(keep))]
+    rules = _rules(tuple(keep))
+    kept = [each for each in existing.fields() if _survives(each, incoming, rules)]
     present = {_identity(each) for each in kept}
     fresh = [
         _with_creator(each, existing)
@@ -44,17 +49,18 @@ def _identity(each: Field) -> tuple[str, str, str]:
     return each.tag, each.indicators, each.value or "\x1f".join(f"{code}{value}" for code, value in each.subfields)
 
 
-def _survives(each: Field, incoming: MarcRecord, rules: list[Callable[[Field, MarcRecord], bool]]) -> bool:
+def _survives(each: Field, incoming: MarcRecord, rules: list[KeepRule]) -> bool:
     if each.tag in _OWN_NUMBER or each.tag in _IDENTIFIERS:
         return True
     return any(rule(each, incoming) for rule in rules)
 
 
-def _rules(keep: Sequence[str]) -> list[Callable[[Field, MarcRecord], bool]]:
+@lru_cache(maxsize=64)
+def _rules(keep: tuple[str, ...]) -> list[KeepRule]:
     return [_rule(each) for each in keep]
 
 
-def _rule(text: str) -> Callable[[Field, MarcRecord], bool]:
+def _rule(text: str) -> KeepRule:
     if text.startswith("$"):
         code = text[1]
         return lambda each, _incoming: each.first(code) is not None
