@@ -8,10 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.warehouse.raw import raw_delivery
-from tasks.stage import stage_logger
+from tasks.stage import is_passing, stage_logger
 from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.ledger import is_stage_done
+from tasks.workplace import workplace
+
+PROOF = "prove"
+"""Not a stage of chunks: its row in the progress says that the delivery adds up."""
+STOPPED = "stopped by an error: "
+MAX_REASON = 2_000
 
 
 def rows_in_state(
@@ -36,17 +44,48 @@ def rows_in_state(
         )
 
 
+def proved_rows(warehouse: Warehouse, deliveries: Collection[int]) -> list[sa.Row[Any]]:
+    """The rows of loaded deliveries whose conservation is proved: only these may be told about and settled."""
+    rows = rows_in_state(warehouse, deliveries, [DeliveryState.LOADED])
+    with warehouse.read() as connection:
+        return [row for row in rows if is_stage_done(connection, row.delivery_id, PROOF)]
+
+
 def each_delivery(rows: Sequence[sa.Row[Any]], work: Callable[[sa.Row[Any]], Counter[str] | None]) -> Counter[str]:
-    """Do `work` for each delivery and add up its counts; what failed is raised after the others are done."""
+    """Do `work` for each delivery and add up its counts. One that fails stops no other.
+
+    A delivery that fails for good stays in its state, with the reason in its row, and counts as `stopped`: later
+    stages pass it over, and the run's summary fails (`tasks.quality.stages.summarise`). A passing fault (the database
+    or the file store is away) is raised once the others are done, so that the stage is tried again.
+    """
     totals: Counter[str] = Counter()
-    failures: list[Exception] = []
+    passing: list[Exception] = []
     for row in rows:
         try:
             totals.update(work(row) or {})
             totals["deliveries"] += 1
         except Exception as error:
-            stage_logger().error("delivery %s (%s): %s", row.delivery_id, row.name, error)
-            failures.append(error)
-    if failures:
-        raise failures[0] if len(failures) == 1 else ExceptionGroup(f"{len(failures)} deliveries failed", failures)
+            stage_logger().error("delivery %s (%s): %s", row.delivery_id, row.name, error, exc_info=error)
+            if is_passing(error):
+                passing.append(error)
+            else:
+                _note_stopped(row, error)
+                totals["stopped"] += 1
+    if passing:
+        raise passing[0]
     return totals
+
+
+def _note_stopped(row: sa.Row[Any], error: Exception) -> None:
+    reason = f"{STOPPED}{error}" if isinstance(error, SamkatError) else f"{STOPPED}{type(error).__name__}: {error}"
+    with workplace().warehouse.write() as connection:
+        connection.execute(
+            sa.update(raw_delivery)
+            .where(raw_delivery.c.delivery_id == row.delivery_id)
+            .values(hold_reason=storable(reason)[:MAX_REASON])
+        )
+
+
+def storable(text: str) -> str:
+    """Text as both engines take it: PostgreSQL refuses NUL, and lone surrogates have no UTF-8."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode()

@@ -68,20 +68,20 @@ def _totals(result: object) -> str:
 
 
 def _is_passing(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether trying again can help: the outside world was away, and nothing is wrong with the work itself."""
     try:
         state.result()
-    except SamkatError:
-        return False
-    except (OperationalError, ConnectionError, TimeoutError):
-        return True
-    except DBAPIError as error:
-        return bool(error.connection_invalidated)
-    except OSError:
-        return True
-    except Exception:
-        return False
+    except Exception as error:
+        return is_passing(error)
     return False
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether trying again can help: the outside world was away, and nothing is wrong with the work itself."""
+    if isinstance(error, SamkatError):
+        return False
+    if isinstance(error, DBAPIError):
+        return isinstance(error, OperationalError) or bool(error.connection_invalidated)
+    return isinstance(error, OSError)  # connections and time-outs are OSErrors, too
 
 
 def stage_logger() -> logging.Logger | logging.LoggerAdapter[Any]:

@@ -49,6 +49,8 @@ def postgresql_warehouse_url(postgresql_url: str) -> Iterator[str]:
     )
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        # Tests commit some thousand times; what a power cut would lose is of no interest here.
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
     yield sa.make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, HoldingOutcome
 from schemas.warehouse.core import core_bib, core_holding, core_outcome
-from schemas.warehouse.raw import raw_record
+from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.admission import Admission
 from tasks.catalogue.holding_store import (
@@ -27,7 +27,7 @@ from tasks.catalogue.holding_store import (
     staged_lines,
     write_holding_versions,
 )
-from tasks.catalogue.loading import Loading
+from tasks.catalogue.loading import Loading, guard_rule
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
 from tasks.warehouse.bulk import id_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
@@ -47,6 +47,7 @@ class Delivered(NamedTuple):
     control_number: str
     reject_reason: str
     bib_outcome: str | None
+    bib_rule: str | None
     bib_reason: str | None
     bib_id: int | None
     holding_id: int | None
@@ -70,26 +71,31 @@ def load_holdings(warehouse: Warehouse, loading: Loading, *, chunk_records: int)
 
 
 def load_holdings_of(
-    connection: Connection, loading: Loading, bib_positions: Collection[int], *, only: HoldingOutcome | None = None
+    connection: Connection,
+    loading: Loading,
+    bib_positions: Collection[int],
+    *,
+    only: HoldingOutcome | None = None,
+    only_rule: str | None = None,
 ) -> Counter[str]:
     """Load the holdings of some bibs of a delivery again, as after a review; earlier outcomes are succeeded.
 
-    `only` limits it to holdings whose latest outcome is that one.
+    `only` and `only_rule` limit it to holdings whose latest outcome is that one, or came by that rule.
     """
     wanted = id_set(connection, bib_positions)
     chosen: sa.ColumnElement[bool] = stage_holding.c.bib_position.in_(sa.select(wanted.c.value))
-    if only is not None:
-        chosen = sa.and_(
-            chosen,
-            sa.exists().where(
-                core_outcome.c.delivery_id == stage_holding.c.delivery_id,
-                core_outcome.c.position == stage_holding.c.position,
-                core_outcome.c.part == stage_holding.c.part,
-                core_outcome.c.record_type == "holding",
-                core_outcome.c.is_latest,
-                core_outcome.c.outcome == only,
-            ),
+    limits = [core_outcome.c.outcome == only] if only is not None else []
+    limits += [core_outcome.c.rule == only_rule] if only_rule is not None else []
+    if limits:
+        latest = sa.exists().where(
+            core_outcome.c.delivery_id == stage_holding.c.delivery_id,
+            core_outcome.c.position == stage_holding.c.position,
+            core_outcome.c.part == stage_holding.c.part,
+            core_outcome.c.record_type == "holding",
+            core_outcome.c.is_latest,
+            *limits,
         )
+        chosen = sa.and_(chosen, latest)
     return load_staged_holdings(connection, loading, chosen, succeeds=True)
 
 
@@ -99,6 +105,8 @@ def load_staged_holdings(
     """Load the staged holdings that `chosen` selects, inside the caller's transaction and catalogue lock."""
     counts: Counter[str] = Counter()
     decided, open_ones = _sort_out(_delivered(connection, loading.delivery_id, chosen), loading)
+    overtaken, open_ones = _sort_out_overtaken(connection, loading, open_ones)
+    decided += overtaken
     write_outcomes(connection, loading.delivery_id, decided, loading.now, succeeds=succeeds)
     counts.update(each.outcome for each in decided)
     for number, wave in enumerate(_waves(open_ones)):
@@ -121,6 +129,7 @@ def _delivered(connection: Connection, delivery_id: int, chosen: sa.ColumnElemen
             stage_holding.c.control_number,
             stage_holding.c.reject_reason,
             bib.c.outcome,
+            bib.c.rule,
             bib.c.reason,
             bib_id,
             core_holding.c.holding_id,
@@ -165,6 +174,56 @@ def _sort_out(delivered: Iterable[Delivered], loading: Loading) -> tuple[list[Ou
     return decided, open_ones
 
 
+def _sort_out_overtaken(
+    connection: Connection, loading: Loading, delivered: Sequence[Delivered]
+) -> tuple[list[OutcomeRow], list[Delivered]]:
+    """What the same supplier has sent newer word of, and what it has not.
+
+    A file that comes late must not put an old shelf mark back, nor bring back what was cancelled since.
+    """
+    newer = _newer_word(connection, loading, {each.bib_id for each in delivered if each.bib_id is not None})
+    if not newer:
+        return [], list(delivered)
+    verdict = (HoldingOutcome.UNCHANGED, "older_delivery", "the supplier has sent a newer holding already")
+    late = [each for each in delivered if (each.bib_id, each.sigel) in newer]
+    rest = [each for each in delivered if (each.bib_id, each.sigel) not in newer]
+    return [_outcome(each, *verdict) for each in late], rest
+
+
+def _newer_word(connection: Connection, loading: Loading, bib_ids: Collection[int]) -> set[tuple[int, str]]:
+    """(bib, sigel) of which a delivery of the same supplier with a later time in its name has said something."""
+    if loading.supplier is None or loading.sent_at_name is None or not bib_ids:
+        return set()
+    later = list(
+        connection.execute(
+            sa.select(raw_delivery.c.delivery_id).where(
+                raw_delivery.c.kind == "supplier",
+                raw_delivery.c.sender == loading.supplier.code,
+                raw_delivery.c.sent_at_name > loading.sent_at_name,
+                sa.not_(raw_delivery.c.is_preview),
+            )
+        ).scalars()
+    )
+    if not later:
+        return set()
+    bibs, deliveries = id_set(connection, bib_ids), id_set(connection, later)
+    rows = connection.execute(
+        sa.select(core_outcome.c.bib_id, core_outcome.c.sigel)
+        .select_from(bibs)
+        .join(core_outcome, core_outcome.c.bib_id == bibs.c.value)
+        .where(
+            core_outcome.c.delivery_id.in_(sa.select(deliveries.c.value)),
+            core_outcome.c.record_type == "holding",
+            core_outcome.c.is_latest,
+            core_outcome.c.outcome.in_(_SAID),
+        )
+    )
+    return {(row.bib_id, row.sigel) for row in rows}
+
+
+_SAID = (HoldingOutcome.CREATED, HoldingOutcome.UPDATED, HoldingOutcome.UNCHANGED, HoldingOutcome.DELETED)
+
+
 def _without_shelf(
     each: Delivered, admission: Admission, held_classes: Collection[str]
 ) -> tuple[HoldingOutcome, str, str] | None:
@@ -177,11 +236,13 @@ def _without_shelf(
         return HoldingOutcome.REJECTED, "no_bib", "no readable bib precedes it"
     if each.bib_outcome == BibOutcome.REJECTED:
         return HoldingOutcome.REJECTED, "bib_rejected", f"its bib was rejected: {each.bib_reason}"
+    if each.bib_rule == guard_rule("bib_create") and each.bib_outcome == BibOutcome.REVIEW:
+        return HoldingOutcome.WAITING, each.bib_rule, f"its bib waits for approval: {each.bib_reason}"
     if each.bib_outcome == BibOutcome.REVIEW:
         return HoldingOutcome.WAITING, "bib_in_review", f"its bib waits for a cataloguer: {each.bib_reason}"
     if each.is_delete and "holding_delete" in held_classes:
         reason = "more holdings would be deleted than the guard lets through"
-        return HoldingOutcome.WAITING, "guard:holding_delete", reason
+        return HoldingOutcome.WAITING, guard_rule("holding_delete"), reason
     return None
 
 

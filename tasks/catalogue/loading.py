@@ -20,6 +20,11 @@ CATALOGUE = "catalogue"
 """Sender of an export of the union catalogue itself."""
 
 
+def guard_rule(change_class: str) -> str:
+    """The rule of an outcome that waits because a guard holds this class of change."""
+    return f"guard:{change_class}"
+
+
 @dataclass(frozen=True)
 class Loading:
     """A delivery and the policy it is loaded by. `supplier` is None for an export of the union catalogue."""

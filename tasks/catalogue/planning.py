@@ -9,21 +9,24 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.errors import UsageError
-from schemas.outcomes import HoldingOutcome, PlanState
-from schemas.warehouse.core import core_bib, core_holding, core_holding_line, core_outcome
+from schemas.outcomes import BibOutcome, HoldingOutcome, PlanState
+from schemas.warehouse.core import core_bib, core_holding, core_holding_line, core_outcome, core_plan, core_review
 from schemas.warehouse.raw import raw_delivery
 from schemas.warehouse.stage import stage_bib, stage_holding, stage_verdict
 from tasks.catalogue.levels import ExistingBib, may_replace
-from tasks.catalogue.load_bibs import load_wave, staged_bibs
+from tasks.catalogue.load_bibs import load_anew
 from tasks.catalogue.load_holdings import load_holdings_of
 from tasks.catalogue.load_union import absent_bibs, delete_absent
-from tasks.catalogue.loading import Loading
+from tasks.catalogue.loading import Loading, guard_rule
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
+from tasks.catalogue.staging import forget_staged
 from tasks.plans.plan import GuardedClass, PlannedClass, digest_of, guard, plan_hash
-from tasks.plans.store import decision, hold, mark_applied
+from tasks.plans.store import hold, mark_applied
 from tasks.warehouse.bulk import id_set
+from tasks.warehouse.ledger import is_stage_done, note_done
 
 FLOW = "supplier-ingest"
+GUARDED = ("bib_create", "bib_replace", "holding_delete")
 CATALOGUE_FLOW = "catalogue-load"
 
 
@@ -114,19 +117,35 @@ def _deletions(connection: Connection, loading: Loading) -> tuple[list[str], int
     return [f"{row.sigel} {row.position} {row.part}" for row in rows], int(population)
 
 
+GUARD = "guard"
+"""Not a stage: its row in the progress says that the plan was made."""
+
+
 def guard_delivery(connection: Connection, loading: Loading, run_id: str | None) -> frozenset[str]:
-    """Guard the delivery's plan; returns the classes that are held. Holding again changes nothing."""
-    guarded = [each for each in guard(planned_changes(connection, loading), loading.register.guards) if each.is_held]
-    if not guarded:
-        return frozenset()
-    plan = plan_hash(each.planned for each in guarded)
-    open_classes = [each for each in guarded if decision(connection, plan, each.planned.change_class) is None]
-    hold(connection, plan, open_classes, delivery_id=loading.delivery_id, run_id=run_id, now=loading.now)
-    return frozenset(
-        each.planned.change_class
-        for each in guarded
-        if decision(connection, plan, each.planned.change_class) not in (PlanState.APPROVED, PlanState.APPLIED)
+    """Guard the delivery's plan, once; returns the classes that are held now.
+
+    Loading changes what a plan is counted from: a run that goes on after a kill must find the first answer, not plan
+    anew with half of the work done.
+    """
+    delivery_id = loading.delivery_id
+    if not is_stage_done(connection, delivery_id, GUARD):
+        guarded = [
+            each for each in guard(planned_changes(connection, loading), loading.register.guards) if each.is_held
+        ]
+        if guarded:
+            plan = plan_hash(each.planned for each in guarded)
+            hold(connection, plan, guarded, delivery_id=delivery_id, run_id=run_id, now=loading.now)
+        note_done(connection, delivery_id, GUARD, loading.now)
+    change_class = core_plan.c["class"]
+    held = connection.execute(
+        sa.select(change_class).where(
+            core_plan.c.delivery_id == delivery_id,
+            core_plan.c.flow == FLOW,
+            change_class.in_(GUARDED),
+            core_plan.c.state.in_([PlanState.HELD, PlanState.REJECTED]),
+        )
     )
+    return frozenset(held.scalars())
 
 
 def planned_absence(connection: Connection, loading: Loading) -> PlannedClass:
@@ -161,7 +180,7 @@ def held_by_guard(connection: Connection, delivery_id: int, change_class: str) -
         .where(
             core_outcome.c.delivery_id == delivery_id,
             core_outcome.c.is_latest,
-            core_outcome.c.rule == f"guard:{change_class}",
+            core_outcome.c.rule == guard_rule(change_class),
         )
         .order_by(core_outcome.c.position)
     ).all()
@@ -179,17 +198,45 @@ def held_by_guard(connection: Connection, delivery_id: int, change_class: str) -
 
 
 def apply_approved(connection: Connection, loading: Loading, plan: str, change_class: str) -> int:
-    """Load what the guard had left, after approval; returns how many bibs were looked at again."""
-    positions = held_by_guard(connection, loading.delivery_id, change_class)
-    if change_class == "bib_replace":
-        bibs = staged_bibs(connection, loading.delivery_id, positions)
-        load_wave(connection, loading, loading.change(connection), bibs, succeeds=True)
-    elif change_class == "holding_delete":
-        load_holdings_of(connection, loading, positions, only=HoldingOutcome.WAITING)
-    elif change_class == "bib_absent":
+    """Load what the guard had left, after approval; returns how many bibs were looked at again.
+
+    The catalogue has moved on since: the bibs are matched again before anything is created or replaced.
+    """
+    if change_class == "bib_absent":
         return _apply_absence(connection, loading, plan)
+    positions = held_by_guard(connection, loading.delivery_id, change_class)
+    if change_class != "holding_delete":
+        load_anew(connection, loading, positions)
+    load_holdings_of(connection, loading, positions, only_rule=guard_rule(change_class))
     mark_applied(connection, plan, change_class)
     return len(positions)
+
+
+def leave_rejected(connection: Connection, loading: Loading, change_class: str, by: str) -> int:
+    """A person has rejected a class: what the guard had left stays so for good; returns how many records.
+
+    The rows keep the guard's rule and the working set stays, since a rejected plan may still be approved.
+    """
+    final = {"bib": BibOutcome.REJECTED, "holding": HoldingOutcome.REFUSED}
+    if change_class == "bib_create":
+        final["holding"] = HoldingOutcome.REJECTED
+    waiting = connection.execute(
+        sa.select(core_outcome).where(
+            core_outcome.c.delivery_id == loading.delivery_id,
+            core_outcome.c.is_latest,
+            core_outcome.c.rule == guard_rule(change_class),
+            core_outcome.c.outcome.in_([BibOutcome.REVIEW, HoldingOutcome.WAITING]),
+        )
+    ).all()
+    rows = [
+        OutcomeRow(
+            row.position, row.part, row.record_type, final[row.record_type], row.rule,
+            f"{by} has rejected the plan; it was held because {row.reason}", sigel=row.sigel, bib_id=row.bib_id,
+        )
+        for row in waiting
+    ]  # fmt: skip
+    write_outcomes(connection, loading.delivery_id, rows, loading.now, succeeds=True)
+    return len(rows)
 
 
 def _apply_absence(connection: Connection, loading: Loading, plan: str) -> int:
@@ -205,22 +252,26 @@ def _apply_absence(connection: Connection, loading: Loading, plan: str) -> int:
     return deleted
 
 
-def reject_delivery(connection: Connection, loading: Loading, reason: str) -> None:
-    """A person has rejected a held delivery: every record is rejected, with that reason."""
+def reject_delivery(connection: Connection, loading: Loading, rule: str, reason: str) -> None:
+    """Reject every record of a staged delivery, and drop its working set.
+
+    For one that a person has rejected (rule `delivery_rejected`), or that is not what its name promised.
+    """
     bibs = connection.execute(
         sa.select(stage_bib.c.position).where(stage_bib.c.delivery_id == loading.delivery_id)
     ).scalars()
-    outcomes = [OutcomeRow(position, 0, "bib", "rejected", "delivery_rejected", reason) for position in bibs]
+    outcomes = [OutcomeRow(position, 0, "bib", "rejected", rule, reason) for position in bibs]
     holdings = connection.execute(
         sa.select(stage_holding.c.position, stage_holding.c.part, stage_holding.c.sigel).where(
             stage_holding.c.delivery_id == loading.delivery_id
         )
     )
     outcomes += [
-        OutcomeRow(row.position, row.part, "holding", "rejected", "delivery_rejected", reason, sigel=row.sigel or None)
+        OutcomeRow(row.position, row.part, "holding", "rejected", rule, reason, sigel=row.sigel or None)
         for row in holdings
     ]
     write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=True)
+    forget_staged(connection, loading.delivery_id)
 
 
 def still_needed(delivery_id: int) -> sa.Select[tuple[int]]:
@@ -240,7 +291,7 @@ def still_needed(delivery_id: int) -> sa.Select[tuple[int]]:
             stage_holding.c.delivery_id == delivery_id,
             stage_holding.c.bib_position.is_not(None),
             core_outcome.c.is_latest,
-            core_outcome.c.outcome == HoldingOutcome.WAITING,
+            sa.or_(core_outcome.c.outcome == HoldingOutcome.WAITING, core_outcome.c.rule.startswith("guard:")),
         )
     )
     waiting_bibs = sa.select(core_outcome.c.position).where(
@@ -249,5 +300,9 @@ def still_needed(delivery_id: int) -> sa.Select[tuple[int]]:
         core_outcome.c.record_type == "bib",
         sa.or_(core_outcome.c.outcome == "review", core_outcome.c.rule.startswith("guard:")),
     )
-    both = sa.union(waiting_holdings, waiting_bibs).subquery()
-    return sa.select(both.c[0])
+    # A provisional bib's review is still open: the worklist shows the record as it came.
+    open_reviews = sa.select(core_review.c.position).where(
+        core_review.c.delivery_id == delivery_id, core_review.c.state == "open"
+    )
+    all_of_them = sa.union(waiting_holdings, waiting_bibs, open_reviews).subquery()
+    return sa.select(all_of_them.c[0])

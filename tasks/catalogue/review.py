@@ -75,6 +75,11 @@ def decide(connection: Connection, loading: Loading, review: sa.Row[Any], decisi
             f"review {review.review_id} was decided as {review.decision} by {review.decided_by}",
             remedy=f"revert delivery {review.delivery_id} to decide anew",
         )
+    if review.state != "open":
+        raise UsageError(
+            f"review {review.review_id} was withdrawn: its delivery was reverted",
+            remedy="nothing is left to decide; `samkat ingest --again` brings the delivery back",
+        )
     if decision.bib_id is not None:
         _require_bib(connection, decision.bib_id)
     if review.provisional_bib_id is not None:
@@ -97,13 +102,11 @@ def _load_decided(connection: Connection, loading: Loading, position: int, decis
     staged = staged_bibs(connection, loading.delivery_id, [position])
     if not staged:
         raise UsageError(f"record {position} of delivery {loading.delivery_id} no longer waits")
-    reason = f"decided by {decision.by}"
     bib = staged[0]._replace(
-        ending=decision.verdict if decision.verdict != "reject" else "new",
+        ending=decision.verdict,
         bib_id=decision.bib_id,
         rule=f"decided_{decision.verdict}",
-        reason=reason,
-        reject_reason=f"rejected by {decision.by}" if decision.verdict == "reject" else "",
+        reason=f"decided by {decision.by}",
     )
     outcomes = load_wave(connection, loading, loading.change(connection), [bib], succeeds=True)
     counts = load_holdings_of(connection, loading, [position])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from schemas.errors import DeliveryRejectedError, SamkatError
-from schemas.outcomes import DeliveryState
+from schemas.outcomes import DeliveryState, PlanState
 from schemas.warehouse.raw import raw_delivery
-from tasks.batch import each_delivery, rows_in_state
+from tasks.batch import each_delivery, proved_rows, rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import load_holdings as holding_loading
 from tasks.catalogue import load_union, planning, preview, reverting, review
@@ -19,10 +21,11 @@ from tasks.catalogue.delivered_files import staged_members
 from tasks.catalogue.holding_lines import LIBRARY
 from tasks.catalogue.levels import LevelReading
 from tasks.catalogue.loading import Loading
+from tasks.catalogue.promises import BrokenPromiseError, require_promises
 from tasks.catalogue.staging import StagingRules, forget_staged, stage_delivery
-from tasks.landing.receiving import reject
+from tasks.landing.receiving import original, reject
 from tasks.marc.reading import ReadingRules
-from tasks.plans.store import approve, show
+from tasks.plans.store import SUPERSEDED_BY, approve, show
 from tasks.plans.store import reject as reject_plan
 from tasks.stage import run_id, stage
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
@@ -52,9 +55,11 @@ def stage_records(deliveries: list[int]) -> Counter[str]:
         _note_run(place.warehouse, row.delivery_id)
         try:
             return _stage(place, row)
+        except BrokenPromiseError as why:
+            _reject_staged(place, row, why)
         except DeliveryRejectedError as why:
             reject(place.warehouse, place.zone, row.delivery_id, why, place.now)
-            return Counter(rejected=1)
+        return Counter(rejected=1)
 
     return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.RECEIVED]), work)
 
@@ -66,8 +71,18 @@ def _note_run(warehouse: Warehouse, delivery_id: int) -> None:
         )
 
 
+def _reject_staged(place: Workplace, row: sa.Row[Any], why: BrokenPromiseError) -> None:
+    """Reject a delivery that was read whole: each of its records is rejected, and told to the supplier."""
+
+    def records(connection: sa.Connection) -> None:
+        planning.reject_delivery(connection, loading_of(place, row), "name_promise_broken", why.cause)
+
+    reject(place.warehouse, place.zone, row.delivery_id, why, place.now, records)
+
+
 def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
     catalogue = place.register.catalogue
+    verify: Callable[[sa.Connection], None] | None = None
     if row.kind == "catalogue":
         reading = ReadingRules.of_catalogue(catalogue.control_number_prefix, origin_note=catalogue.origin_note)
         rules = StagingRules(LevelReading(place.register.levels), LIBRARY)
@@ -75,7 +90,10 @@ def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
         supplier = place.supplier(row.sender)
         reading = ReadingRules.of_supplier(supplier, origin_note=catalogue.origin_note)
         rules = StagingRules(LevelReading(place.register.levels, supplier.level_ceiling), supplier.code)
-    with place.zone.open(row.uri) as stream:
+        verify = functools.partial(require_promises, delivery_id=row.delivery_id, name=row.name, rules=supplier.file)
+    with place.warehouse.read() as connection:
+        uri = row.uri if row.is_preview else original(place.zone, connection, row)
+    with place.zone.open(uri) as stream:
         return stage_delivery(
             place.warehouse,
             row.delivery_id,
@@ -83,6 +101,7 @@ def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
             rules,
             chunk_records=place.settings.chunk_records,
             now=place.now,
+            verify=verify,
         )
 
 
@@ -192,15 +211,15 @@ def hold_absent(deliveries: list[int]) -> Counter[str]:
 
 @stage()
 def settle(deliveries: list[int]) -> Counter[str]:
-    """Close what is done: the working set goes, except what still waits for a person."""
+    """Close what is done and proved: the working set goes, except what still waits for a person."""
     place = workplace()
 
     def work(row: sa.Row[Any]) -> None:
         with place.warehouse.write(CATALOGUE_LOCK) as connection:
             forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
-            set_state(connection, row.delivery_id, DeliveryState.SETTLED, finished_at=place.now)
+            set_state(connection, row.delivery_id, DeliveryState.SETTLED, finished_at=place.now, hold_reason=None)
 
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]), work)
+    return each_delivery(proved_rows(place.warehouse, deliveries), work)
 
 
 @dataclass(frozen=True)
@@ -268,19 +287,24 @@ def decide_plan(plan_hash: str, decision: str, by: str, change_class: str | None
 
 @stage()
 def apply_plan(decided: Carried) -> Carried:
-    """Load what guards had left, where its plan is approved now."""
+    """Load what guards had left, where its plan is approved now; where it is rejected, that stays so."""
     place = workplace()
     said: dict[str, str] = {}
     for plan_hash in decided.said:
         with place.warehouse.write(CATALOGUE_LOCK) as connection:
             for row in show(connection, plan_hash):
-                if row.state != "approved" or row.delivery_id is None or row._mapping["class"].startswith("quality:"):
+                change_class = row._mapping["class"]
+                if row.delivery_id is None or change_class.startswith("quality:"):
                     continue
                 loading = loading_of(place, delivery(connection, row.delivery_id))
-                change_class = row._mapping["class"]
-                number = planning.apply_approved(connection, loading, plan_hash, change_class)
-                said[f"{change_class} of delivery {row.delivery_id}"] = f"{number} applied"
-                forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
+                what = f"{change_class} of delivery {row.delivery_id}"
+                if row.state == PlanState.APPROVED:
+                    number = planning.apply_approved(connection, loading, plan_hash, change_class)
+                    said[what] = f"{number} applied"
+                    forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
+                elif row.state == PlanState.REJECTED and row.decided_by != SUPERSEDED_BY:
+                    left = planning.leave_rejected(connection, loading, change_class, row.decided_by)
+                    said[what] = f"{left} left as they were"
     return Carried(decided.deliveries if said else [], said, {})
 
 

@@ -6,13 +6,15 @@ from collections import Counter
 
 import sqlalchemy as sa
 
+from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.register.suppliers import FileRules
-from schemas.warehouse.raw import raw_delivery
+from schemas.warehouse.raw import raw_delivery, raw_progress
+from tasks.batch import PROOF
 from tasks.landing.receiving import Receiving, receive_file
-from tasks.stage import stage
+from tasks.stage import stage, stage_logger
 from tasks.warehouse.engine import Warehouse
-from tasks.workplace import workplace
+from tasks.workplace import Workplace, workplace
 
 UNFINISHED = (DeliveryState.RECEIVED, DeliveryState.STAGED, DeliveryState.MATCHED, DeliveryState.LOADED)
 
@@ -32,8 +34,7 @@ def receive(supplier: str, uris: list[str], *, again: bool = False, dry_run: boo
         again=again,
         is_preview=dry_run,
     )
-    found = [receive_file(place.warehouse, place.zone, uri, receiving) for uri in uris]
-    ids = list(dict.fromkeys(each.delivery_id for each in found))
+    ids = _receive_each(place, uris, receiving)
     return ids if dry_run else ids + [each for each in _left(place.warehouse, supplier) if each not in ids]
 
 
@@ -51,7 +52,25 @@ def receive_export(uris: list[str], mode: str, *, dry_run: bool = False) -> list
         mode=mode,
         is_preview=dry_run,
     )
-    return [receive_file(place.warehouse, place.zone, uri, receiving).delivery_id for uri in uris]
+    return _receive_each(place, uris, receiving)
+
+
+def _receive_each(place: Workplace, uris: list[str], receiving: Receiving) -> list[int]:
+    """Receive each file; one that cannot be taken now stays where it is, is logged, and stops no other.
+
+    Raises what was wrong where nothing at all could be received, and any passing fault.
+    """
+    ids: list[int] = []
+    refused: list[SamkatError] = []
+    for uri in uris:
+        try:
+            ids.append(receive_file(place.warehouse, place.zone, uri, receiving).delivery_id)
+        except SamkatError as error:
+            stage_logger().error("%s could not be received and stays where it is: %s", uri, error)
+            refused.append(error)
+    if refused and not ids:
+        raise refused[0]
+    return list(dict.fromkeys(ids))
 
 
 def _left(warehouse: Warehouse, supplier: str) -> list[int]:
@@ -63,12 +82,22 @@ def _left(warehouse: Warehouse, supplier: str) -> list[int]:
                 .where(
                     raw_delivery.c.kind == "supplier",
                     raw_delivery.c.sender == supplier,
-                    raw_delivery.c.state.in_([*UNFINISHED, DeliveryState.HELD]),
+                    sa.or_(raw_delivery.c.state.in_([*UNFINISHED, DeliveryState.HELD]), _is_rejected_unproved()),
                     sa.not_(raw_delivery.c.is_preview),
                 )
                 .order_by(raw_delivery.c.delivery_id)
             ).scalars()
         )
+
+
+def _is_rejected_unproved() -> sa.ColumnElement[bool]:
+    """Rejected by a run that was killed before it had counted the records and told the supplier."""
+    proof = sa.exists().where(
+        raw_progress.c.delivery_id == raw_delivery.c.delivery_id,
+        raw_progress.c.stage == PROOF,
+        raw_progress.c.done_at.is_not(None),
+    )
+    return sa.and_(raw_delivery.c.state == DeliveryState.REJECTED, sa.not_(proof))
 
 
 @stage()

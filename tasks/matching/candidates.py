@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn
-from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn
+from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn, stage_match
 from tasks.warehouse.bulk import position_set
 
 FoundBy = dict[int, dict[int, str]]
@@ -94,31 +94,63 @@ def _by_identifier(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
 
 
 def changed_since(connection: Connection, delivery_id: int, low: int, high: int, change_no: int) -> set[int]:
-    """Positions in the range whose numbers lead to bibs that changed after `change_no`: their match is stale."""
-    in_range = sa.and_(
-        stage_isbn.c.delivery_id == delivery_id, stage_isbn.c.position > low, stage_isbn.c.position <= high
-    )
-    by_isbn = (
+    """Positions in the range whose match is stale: bibs changed after `change_no` that their numbers lead to now, or
+    that were candidates then (their numbers may be gone, as after an undo)."""
+    return {
+        position
+        for statement in (
+            _new_by_isbn(delivery_id, low, high, change_no),
+            _new_by_invalid_isbn(delivery_id, low, high, change_no),
+            _new_by_identifier(delivery_id, low, high, change_no),
+            _changed_candidates(delivery_id, low, high, change_no),
+        )
+        for position in connection.execute(statement).scalars()
+    }
+
+
+def _in_range(table: sa.Table, delivery_id: int, low: int, high: int) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.delivery_id == delivery_id, table.c.position > low, table.c.position <= high)
+
+
+def _new_by_isbn(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+    return (
         sa.select(stage_isbn.c.position)
         .join(core_bib_isbn, core_bib_isbn.c.isbn13 == stage_isbn.c.isbn13)
         .join(core_bib, core_bib.c.bib_id == core_bib_isbn.c.bib_id)
-        .where(in_range, core_bib.c.change_no > change_no)
+        .where(_in_range(stage_isbn, delivery_id, low, high), core_bib.c.change_no > change_no)
     )
-    by_identifier = (
-        sa.select(stage_identifier.c.position)
-        .join(
-            core_bib_identifier,
-            sa.and_(
-                core_bib_identifier.c.value == stage_identifier.c.value,
-                core_bib_identifier.c.scheme == stage_identifier.c.scheme,
-            ),
-        )
-        .join(core_bib, core_bib.c.bib_id == core_bib_identifier.c.bib_id)
+
+
+def _new_by_invalid_isbn(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+    is_same = sa.and_(core_bib_isbn.c.raw == stage_isbn.c.raw, sa.text("core_bib_isbn.status = 'invalid'"))
+    return (
+        sa.select(stage_isbn.c.position)
+        .join(core_bib_isbn, is_same)
+        .join(core_bib, core_bib.c.bib_id == core_bib_isbn.c.bib_id)
         .where(
-            stage_identifier.c.delivery_id == delivery_id,
-            stage_identifier.c.position > low,
-            stage_identifier.c.position <= high,
+            _in_range(stage_isbn, delivery_id, low, high),
+            stage_isbn.c.status == "invalid",
             core_bib.c.change_no > change_no,
         )
     )
-    return set(connection.execute(by_isbn).scalars()) | set(connection.execute(by_identifier).scalars())
+
+
+def _new_by_identifier(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+    is_same = sa.and_(
+        core_bib_identifier.c.value == stage_identifier.c.value,
+        core_bib_identifier.c.scheme == stage_identifier.c.scheme,
+    )
+    return (
+        sa.select(stage_identifier.c.position)
+        .join(core_bib_identifier, is_same)
+        .join(core_bib, core_bib.c.bib_id == core_bib_identifier.c.bib_id)
+        .where(_in_range(stage_identifier, delivery_id, low, high), core_bib.c.change_no > change_no)
+    )
+
+
+def _changed_candidates(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+    return (
+        sa.select(stage_match.c.position)
+        .join(core_bib, core_bib.c.bib_id == stage_match.c.bib_id)
+        .where(_in_range(stage_match, delivery_id, low, high), core_bib.c.change_no > change_no)
+    )

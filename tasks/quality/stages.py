@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from prefect.artifacts import create_markdown_artifact
 
+from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.summaries import DeliverySummary
-from tasks.batch import each_delivery, rows_in_state
+from tasks.batch import PROOF, STOPPED, each_delivery, rows_in_state
 from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
 from tasks.quality.conservation import prove, store_counts
@@ -19,7 +20,7 @@ from tasks.quality.gate import check_deliveries as judge_deliveries
 from tasks.quality.hold import Passage, pass_or_hold
 from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage
-from tasks.warehouse.ledger import set_state
+from tasks.warehouse.ledger import note_done, set_state
 from tasks.workplace import Workplace, workplace
 
 
@@ -34,7 +35,14 @@ def check_deliveries(deliveries: list[int]) -> Counter[str]:
         supplier = place.supplier(sender)
         with place.warehouse.write() as connection:
             results = judge_deliveries(connection, list(some), supplier, place.register)
+            previews = {delivery_id: results.pop(delivery_id) for delivery_id in some if some[delivery_id].is_preview}
             decisions = pass_or_hold(connection, results, now=place.now, run_id=run_id())
+            for delivery_id, found in previews.items():
+                # A dry run enters no plan; it says what would be held, and goes on to show the rest.
+                breaches = [each.reason for each in found if each.is_breach]
+                reason = f"would be held: {'; '.join(breaches)}" if breaches else None
+                counts["would be held"] += bool(breaches)
+                set_state(connection, delivery_id, DeliveryState.STAGED, hold_reason=reason)
             for delivery_id, decision in decisions.items():
                 counts[decision.passage] += 1
                 _carry_out(connection, place, some[delivery_id], decision.passage, decision.reason)
@@ -45,8 +53,9 @@ def _carry_out(connection: sa.Connection, place: Workplace, row: sa.Row[Any], pa
     if passage == Passage.HELD:
         set_state(connection, row.delivery_id, DeliveryState.HELD, hold_reason=reason)
     elif passage == Passage.REJECTED:
-        reject_delivery(connection, loading_of(place, row), f"a person rejected the delivery: {reason}")
-        set_state(connection, row.delivery_id, DeliveryState.LOADED, hold_reason=reason)
+        why = f"a person rejected the delivery: {reason}"
+        reject_delivery(connection, loading_of(place, row), "delivery_rejected", why)
+        set_state(connection, row.delivery_id, DeliveryState.REJECTED, hold_reason=why, finished_at=place.now)
     else:
         set_state(connection, row.delivery_id, DeliveryState.STAGED, hold_reason=None)
 
@@ -60,9 +69,12 @@ def prove_conservation(deliveries: list[int], *, settled_too: bool = False) -> C
         with place.warehouse.write() as connection:
             proof = prove(connection, row.delivery_id)
             store_counts(connection, row.delivery_id)
+            note_done(connection, row.delivery_id, PROOF, place.now)
         return Counter(pieces=proof.pieces, unreadable=proof.unreadable)
 
-    states = [DeliveryState.LOADED, *([DeliveryState.SETTLED, DeliveryState.REVERTED] if settled_too else [])]
+    states = [DeliveryState.LOADED, DeliveryState.REJECTED]
+    if settled_too:
+        states += [DeliveryState.SETTLED, DeliveryState.REVERTED]
     return each_delivery(rows_in_state(place.warehouse, deliveries, states), work)
 
 
@@ -78,4 +90,13 @@ def summarise(
         title = f"{subject}: dry run, nothing settled" if previews is not None else subject
         key = re.sub(r"[^a-z0-9-]", "-", f"deliveries-{subject}".lower())
         create_markdown_artifact(as_markdown(title, found), key=key, description="What came in and what became of it")
+    stopped = [each for each in found if each.reason.startswith(STOPPED) and each.state not in _ENDED]
+    if stopped:
+        raise SamkatError(
+            "; ".join(f"delivery {each.delivery_id} ({each.name}) is {each.state}, {each.reason}" for each in stopped),
+            remedy="the other deliveries went on; the next run takes these up where they stopped",
+        )
     return found
+
+
+_ENDED = (DeliveryState.SETTLED, DeliveryState.REJECTED, DeliveryState.REVERTED)

@@ -178,6 +178,17 @@ def is_stage_done(connection: Connection, delivery_id: int, stage: str) -> bool:
     return done_at is not None
 
 
+def note_done(connection: Connection, delivery_id: int, stage: str, now: datetime) -> None:
+    """Note inside the caller's transaction that `stage` is complete; again changes nothing."""
+    connection.execute(
+        sa.text(
+            "INSERT INTO raw_progress (delivery_id, stage, reached, done_at) VALUES (:d, :s, 0, :n)"
+            " ON CONFLICT DO NOTHING"
+        ).bindparams(sa.bindparam("n", type_=UtcInstant)),
+        {"d": delivery_id, "s": stage, "n": now},
+    )
+
+
 def forget_progress(connection: Connection, delivery_id: int, *stages: str) -> None:
     """Let `stages` run again from the start (a held check that was approved, a preview that is now loaded)."""
     connection.execute(

@@ -61,7 +61,8 @@ def _dashes(cast: Cast) -> None:
     ):
         book = cast.book("nob")
         number = cast.plant(book)
-        _add(day, _with(book, hyphenated(book.isbn, dash)), MATCHED, f"dashes: {shows}", number, "NORU")
+        day.bib(_with(book, hyphenated(book.isbn, dash)), MATCHED, f"dashes: {shows}", meets=number)
+        day.holding("NORU", "updated", shows="a line of its own beside the one that the library has")
     book = cast.book("dan")
     number = cast.plant(book)
     _add(day, _with(book, book.isbn.translate(_FULL_WIDTH)), MATCHED, "full width digits", number, "HAVN")

@@ -1,0 +1,45 @@
+"""Fixtures of the pipeline's tests: a home with a migrated warehouse and a landing zone, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from config.settings import variable_of
+from tasks.warehouse.migrate import migrate
+from tasks.workplace import Workplace, workplace
+
+OpenPlace = Callable[..., Workplace]
+
+
+@pytest.fixture
+def open_place(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenPlace]:
+    """Opens the workplace of this test with further settings: `open_place(chunk_records=3, today=...)`.
+
+    The environment is set as well, because the stages open the workplace by themselves. Opening again with other
+    settings is another workplace over the same warehouse and home.
+    """
+    opened: list[Workplace] = []
+
+    def open_it(**settings: object) -> Workplace:
+        monkeypatch.setenv("SAMKAT_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("SAMKAT_WAREHOUSE_URL", warehouse_url)
+        for name, value in settings.items():
+            monkeypatch.setenv(variable_of(name), str(value))
+        place = workplace()
+        migrate(place.warehouse)
+        place.zone.prepare([supplier.code for supplier in place.register.suppliers])
+        opened.append(place)
+        return place
+
+    yield open_it
+    for place in opened:
+        place.warehouse.dispose()
+
+
+@pytest.fixture
+def place(open_place: OpenPlace) -> Workplace:
+    """The workplace on the day of the sample night."""
+    return open_place(today="2025-03-14")
