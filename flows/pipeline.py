@@ -7,9 +7,10 @@ waits, and nothing is lost.
 from __future__ import annotations
 
 import functools
+import inspect
 import uuid
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, get_type_hints
 
 from prefect import Flow
 from prefect.runtime import flow_run
@@ -45,6 +46,9 @@ def pipeline(*, name: str, run_name: str, timeout_seconds: float) -> Callable[[C
                 return cast(R, Completed(name="Held", message=held, data=result))
             return result
 
+        # Prefect builds the form of the parameters from these; as strings it would look for their names here.
+        run.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
+        run.__annotations__ = get_type_hints(function)
         return Flow(
             fn=run,
             name=name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.notices.stages import notify_libraries
+from tasks.notices.stages import notify_libraries, send_notices
 
 from flows.pipeline import pipeline
 from schemas.summaries import DeliverySummary
@@ -34,4 +34,5 @@ def supplier_ingest(
     prove_conservation(deliveries)
     notify_libraries(deliveries)
     settle(deliveries)
+    send_notices()
     return summarise(supplier, deliveries)

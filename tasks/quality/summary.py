@@ -121,4 +121,4 @@ def chart_uri(counts: Mapping[str, int]) -> str:
     chart.x_labels = ["bibs", "holdings"]
     for name in names:
         chart.add(name, [counts.get(f"bibs {name}", 0) or None, counts.get(f"holdings {name}", 0) or None])
-    return "data:image/svg+xml;base64," + base64.b64encode(chart.render()).decode()
+    return "data:image/svg+xml;base64," + base64.b64encode(chart.render(is_unicode=True).encode()).decode()
