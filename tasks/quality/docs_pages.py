@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 import orjson
@@ -147,13 +147,26 @@ def _presentable(value: Any) -> Any:
     return html.escape(value) if isinstance(value, str) else value
 
 
-def figures_of(validation: Any) -> dict[str, tuple[float | None, bool]]:
-    """By key: the observed share (or factor), None where there was nothing to judge, and whether it was met."""
-    figures: dict[str, tuple[float | None, bool]] = {}
+class Figures(NamedTuple):
+    """What Great Expectations found about one expectation. `share` satisfies it; None where nothing was judged."""
+
+    share: float | None
+    elements: int
+    unexpected: int
+    is_met: bool
+
+
+def figures_of(validation: Any) -> dict[str, Figures]:
+    """The figures of a validation result, by key of the expectation."""
+    figures = {}
     for each in validation.results:
-        key = each.expectation_config.meta["key"]
         percent = each.result.get("unexpected_percent")
-        figures[key] = (None if percent is None else 1 - percent / 100, bool(each.success))
+        figures[each.expectation_config.meta["key"]] = Figures(
+            share=None if percent is None else 1 - percent / 100,
+            elements=each.result["element_count"],
+            unexpected=each.result["unexpected_count"],
+            is_met=bool(each.success),
+        )
     return figures
 
 
@@ -209,7 +222,7 @@ class Site:
                 "names": names,
                 "deliveries": len(deliveries),
                 "pieces": _number_of_rows(counts, RowSet.PIECES),
-                "not_met": [each.title for each in EXPECTATIONS if not figures_of(validation)[each.key][1]],
+                "not_met": [each.title for each in EXPECTATIONS if not figures_of(validation)[each.key].is_met],
             }
         )
         self.pages |= {each["delivery_id"]: page for each in deliveries}

@@ -178,7 +178,7 @@ def _share_words(
         return words
     # Here the values themselves tell what is wrong: an unknown sigel, a level that is not in the table.
     most = sorted(wrong.items(), key=lambda item: (-item[1], str(item[0])))[:MOST_NAMED]
-    named = ", ".join(f"{str(value)[:LONGEST_NAMED]!r} {number} times" for value, number in most)
+    named = ", ".join(f"{str(value)[:LONGEST_NAMED]!r}: {number}" for value, number in most)
     more = ", ..." if len(wrong) > MOST_NAMED else ""
     return f"{words} ({named}{more})"
 
