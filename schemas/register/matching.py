@@ -59,7 +59,7 @@ class MatchingPolicy(RegisterModel):
     year_apart: int = Field(1, ge=0, description="Years further apart than this need equal pages, else review")
     temporary_year_apart: int = Field(3, ge=0, description="The same where one side is preliminary: review beyond it")
     pages_apart: float = Field(0.1, ge=0, le=1, description="Page counts further apart, in another year: review")
-    pages_slack: int = Field(2, ge=0, description="Pages by which counts may always differ")
+    pages_slack: int = Field(2, ge=0, description="Pages by which counts may always differ; a reprint by no more")
     pages_tolerance: float = Field(0.02, ge=0, le=1, description="Share by which page counts may differ")
     temporary_levels: str = Field("58", description="leader/17 codes whose year is weak evidence")
     serial_levels: str = Field("s", description="leader/07 codes that an ISSN can match")

@@ -23,6 +23,7 @@ CARRIERS = frozenset(
         "microform",
         "online",
         "computer_disc",
+        "computer",  # electronic, on what is not said
         "audio",  # a recording, on what is not said
         "audio_disc",
         "audio_tape",
@@ -52,8 +53,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ),
     ("computer_disc", r"cd-?rom|dvd-?rom|computer (optical )?dis[ck]|datorskiv|diskett|floppy|usb"),
     ("video_disc", r"dvd|blu-?ray|video-?dis[ck]|videoskiv|videolevy|videoplate|videodisque"),
-    ("video_tape", r"vhs|video-?(ca|k)s+et|video-?band"),
-    ("audio_tape", r"(ljud|lyd|audio|sound|ton)[ -]?(ca|k)s+et|kassettbo|ljudband|lydband"),
+    ("video_tape", r"vhs|video-?[ck]as+et|video-?band"),
+    ("audio_tape", r"(ljud|lyd|audio|sound|ton)[ -]?[ck]as+et|kassettbo|ljudband|lydband"),
     (
         "audio_disc",
         r"cds?\b|cd-(skiv|bok|bog|plate|levy)|mp3|(ljud|lyd|audio|sound)-? ?(dis[ck]|skiv|plat)|compact ?dis[ckq]"
@@ -62,8 +63,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (
         "online",
         r"on-?line|e-?b[o]?ok|e-?bog|ebk\b|e-?boek|e-?kirja|e-?pub|pdf|mobi\b|kindle|html|web\b|webb|web ?site"
-        r"|ele[kc]troni|nettressurs|nettbok|netbog|ressource en ligne|en ligne|verkko|digital\b(?! ?(print|tryck))",
+        r"|nettressurs|nettbok|netbog|ressource en ligne|en ligne|verkko",
     ),
+    # "[electronic resource]" was said of discs as well as of what is on the net.
+    ("computer", r"ele[kc]troni|digital\b(?! ?(print|tryck))"),
     ("audio", r"ljudbok|ljudbocker|lydbok|lydbog|talbok|audio|horbuch|luisterboek|livre lu|aanikirja|aanite"),
     ("audio", r"tontrager|ljudupptagning|lydopptak|lydoptagelse|sound ?recording|enregistrement sonore|geluidsopname"),
     ("video", r"video|bildtontrager|film"),
@@ -85,7 +88,7 @@ _PAGES = re.compile(
     r"(s|sid|sidor|sider|sidur|p|pp|pages?|pagina\S?s?|seiten|blz|bl|blad|leaves|sivua|v|vols?|bd|bind|bande?|t|tomes?)\b"
     r"|^(v|vol|bd)\b|\bpages\b|\bscores?\b|partitur|unpaged"
 )
-_GENERAL = frozenset({"audio", "video"})
+_GENERAL = frozenset({"audio", "video", "computer"})
 _BOOK_TYPES = frozenset("at")
 _RECORDINGS = frozenset("ij")
 _ITEM_FORM = {
@@ -97,7 +100,7 @@ _ITEM_FORM = {
     "o": "online",
     "q": "computer_disc",
     "r": "print",
-    "s": "online",
+    "s": "computer",
 }
 _CATEGORIES = {
     "ta": "print",
@@ -143,7 +146,7 @@ _CARRIER_CODES = {
     "nn": "print",
     "nr": "object",
 }
-_MEDIA = {"h": "microform", "s": "audio", "v": "video", "n": "print", "c": "online"}
+_MEDIA = {"h": "microform", "s": "audio", "v": "video", "n": "print", "c": "computer"}
 _COVER = re.compile(r"omslag|cover|inneh[aå]ll|contents|abstract|recension|review|f[oö]rlagets|publisher|bild", re.I)
 
 CARRIER_TAGS = ("007", "008", "020", "245", "300", "337", "338", "533", "856")
@@ -172,7 +175,7 @@ def carrier_from_fields(leader: str, by_tag: dict[str, list[Field]]) -> str:
         carrier = _for_record_type(sign, record_type)
         if carrier in _GENERAL:
             first = first or carrier
-        elif carrier and (not first or carrier.startswith(first)):
+        elif carrier and (not first or carriers_agree(first, carrier)):
             return carrier
     return first
 
@@ -200,6 +203,8 @@ def carriers_agree(one: str, other: str) -> bool:
             return True
     # A qualifier "online" on the number of an online recording; "CD" and "CD-ROM" for discs with MP3 files.
     pair = {one, other}
+    if "computer" in pair:
+        return pair <= {"computer", "online", "computer_disc", "audio", "audio_online", "video", "video_online"}
     return pair in ({"online", "audio_online"}, {"online", "video_online"}, {"computer_disc", "audio_disc"})
 
 
@@ -233,11 +238,9 @@ def _signs(record_type: str, by_tag: dict[str, list[Field]]) -> Iterator[str]:
 def _for_record_type(carrier: str, record_type: str) -> str:
     """The same sign on another kind of record: online + recording is an online recording, paper + map is a map."""
     if record_type in _RECORDINGS:
-        if carrier == "online":
-            return "audio_online"
-        return "audio_disc" if carrier == "computer_disc" else carrier
-    if record_type == "g" and carrier == "online":
-        return "video_online"
+        return {"online": "audio_online", "computer_disc": "audio_disc", "computer": "audio"}.get(carrier, carrier)
+    if record_type == "g":
+        return {"online": "video_online", "computer": "video"}.get(carrier, carrier)
     if record_type in ("e", "f") and carrier == "print":
         return "map_sheet"
     return carrier
@@ -290,7 +293,7 @@ def _media_type(by_tag: dict[str, list[Field]]) -> str:
                 if named := carrier_in_words(plain):
                     return named
                 if re.match(r"dat|comput|ordinat|tieto", plain):
-                    return "online"
+                    return "computer"
                 if re.match(r"omedierad|unmediated|umediert|uformidlet|ohne|sans|zonder|kaytettav", plain):
                     return "print"
     return ""

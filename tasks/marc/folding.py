@@ -43,7 +43,8 @@ def with_symbols_spelled(text: str) -> str:
     """`text` with + and # written out where they end a word: C, C++ and C# are three books, 5000 and 5000+ two."""
     if "+" not in text and "#" not in text:
         return text
-    return _TELLING_SYMBOL.sub(lambda symbol: " plus" if symbol.group() == "+" else " sharp", text)
+    composed = unicodedata.normalize("NFC", text)  # a mark between letter and sign would hide the letter
+    return _TELLING_SYMBOL.sub(lambda symbol: " plus" if symbol.group() == "+" else " sharp", composed)
 
 
 def fold_loosely(folded: str) -> str:

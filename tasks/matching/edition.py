@@ -19,6 +19,10 @@ _EDITION_WORDS = re.compile(
 )
 # Words for a printing. Norwegian opplag and Danish oplag are printings, Swedish upplaga is an edition.
 _PRINTING_WORDS = re.compile(r"(tr\b|tryck|opplag|oplag|print|impress|tirage|nachdr|oplage|opl\b)\w*")
+_REVISED = re.compile(
+    r"\b(rev|omarb|bearb|updat|uppdat|utok|utvid|oppdat|opdat|forny|uberarb|aktualis|erw|neubearb|enl|expand|augm|herz"
+    r"|verm|uud|(ny|nya|new|neue|nouv|nouvelle) (utg|uppl|udg|ed|aufl|ausg|druk))"
+)
 _PART = re.compile(r"[^\W_]+")
 _YEARS = range(1500, 2100)
 _NO_KINDS: frozenset[str] = frozenset()
@@ -88,10 +92,17 @@ class Edition(NamedTuple):
     kinds: frozenset[str]
     """Special editions: `large print`, `easy reading`, `teacher`, `school`, `workbook`, `answers`, `abridged`, ..."""
     is_stated_first: bool
+    is_revised: bool
+    """250 says "revised", "new", "enlarged", with or without a number."""
     text: str
 
+    @property
+    def is_later(self) -> bool:
+        """Not the first, as far as the record says."""
+        return bool(self.numbers or self.years or self.is_revised)
 
-NO_EDITION = Edition(frozenset(), frozenset(), frozenset(), False, "")
+
+NO_EDITION = Edition(frozenset(), frozenset(), frozenset(), False, False, "")
 
 
 def edition_of(statements: Iterable[str], marks: Iterable[str], title: str, item_form: str) -> Edition:
@@ -114,7 +125,8 @@ def edition_of(statements: Iterable[str], marks: Iterable[str], title: str, item
         kinds |= edition_kinds(title) - _NOT_IN_TITLES
     if not texts and not kinds:
         return NO_EDITION
-    return Edition(frozenset(numbers), frozenset(years), frozenset(kinds), is_first, " ; ".join(texts))
+    is_revised = any(_REVISED.search(fold(text)) for text in texts)
+    return Edition(frozenset(numbers), frozenset(years), frozenset(kinds), is_first, is_revised, " ; ".join(texts))
 
 
 @lru_cache(maxsize=16384)

@@ -41,6 +41,9 @@ _TYPES = {
 _LEVELS = {"a": "part", "b": "part", "d": "part", "i": "serial", "s": "serial", "m": "whole", "c": "whole"}
 
 
+_NOT_A_DISC = frozenset({"online", "computer"})
+
+
 class Item(NamedTuple):
     """One feature compared. `incoming` and `existing` are what the two records say, for people."""
 
@@ -236,7 +239,8 @@ def _type_and_level(findings: _Findings) -> None:
         findings.add("record_type", weights.record_type, one, other, _TYPES.get(one, "same type"))
     elif one in _TYPES and other in _TYPES and _TYPES[one] != _TYPES[other]:
         # Texts on the web were once catalogued as computer files.
-        is_old_practice = {one, other} == {"a", "m"} and ours.carrier == theirs.carrier == "online"
+        is_online = not _NOT_A_DISC.isdisjoint((ours.carrier, theirs.carrier))
+        is_old_practice = {one, other} == {"a", "m"} and is_online and carriers_agree(ours.carrier, theirs.carrier)
         if not is_old_practice:
             findings.vetoes.append(Objection("record_type", f"{_TYPES[one]} against {_TYPES[other]}"))
     one, other = ours.bib_level, theirs.bib_level
@@ -336,27 +340,23 @@ def _not_a_reprint(findings: _Findings, apart: int) -> Objection | None:
     """What makes another year more than a later printing, or a date announced too early."""
     ours, theirs, policy = findings.incoming, findings.existing, findings.policy
     if _one_sided_edition(ours, theirs) and (apart > policy.year_apart or not findings.is_temporary):
-        text = f"only one side has an edition number ({ours.edition.text or theirs.edition.text}), and the years differ"
+        text = f"only one side names an edition ({ours.edition.text or theirs.edition.text}), and the years differ"
         return Objection("edition_year", text)
     if findings.is_temporary:
         if apart > policy.temporary_year_apart:
             return Objection("year_apart", f"{apart} years apart, too many for a preliminary record")
         return None
-    if apart > policy.year_apart and not _same_extent(findings):
+    pages_apart = abs(ours.pages - theirs.pages) if ours.pages and theirs.pages else None
+    if apart > policy.year_apart and (pages_apart is None or pages_apart > policy.pages_slack):
         return Objection("year_apart", f"{apart} years apart, and no equal number of pages")
-    if (
-        ours.pages
-        and theirs.pages
-        and abs(ours.pages - theirs.pages) > policy.pages_apart * max(ours.pages, theirs.pages)
-    ):
+    if pages_apart and pages_apart > policy.pages_apart * max(ours.pages or 0, theirs.pages or 0):
         return Objection("pages", f"{ours.pages} against {theirs.pages} pages, and the years differ")
     return None
 
 
 def _one_sided_edition(ours: MatchFeatures, theirs: MatchFeatures) -> bool:
-    """A second or later edition on one side, nothing on the other."""
-    one, other = (each.edition.numbers | each.edition.years for each in (ours, theirs))
-    return bool(one) != bool(other)
+    """A second, later or revised edition on one side, nothing on the other."""
+    return ours.edition.is_later != theirs.edition.is_later
 
 
 def _publisher(findings: _Findings) -> None:

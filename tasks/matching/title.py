@@ -59,6 +59,8 @@ class Title(NamedTuple):
     """It ends with an ellipsis."""
     genre: str
     """`novel`, `stories` or `poems`, where $b said that and nothing else."""
+    genre_words: str
+    """The words that said it, folded."""
 
     def for_people(self) -> str:
         """One line."""
@@ -74,7 +76,7 @@ class TitleComparison(NamedTuple):
     doubt: str = ""
 
 
-NO_TITLE = Title("", "", "", "", (), False, "")
+NO_TITLE = Title("", "", "", "", (), False, "", "")
 
 
 def title_of(titles: Sequence[Field], variants: Sequence[Field], linked: Sequence[Field]) -> Title:
@@ -93,6 +95,7 @@ def title_of(titles: Sequence[Field], variants: Sequence[Field], linked: Sequenc
         title_key(text),
         tuple(each for each in dict.fromkeys(further) if each) if further else (),
         _CUT_OFF.search(text) is not None if text[-1:] in ".… " else False,
+        _GENRE_OF.get(genre, ""),
         genre,
     )
 
@@ -127,7 +130,7 @@ def compare_titles(one: Title, other: Title, languages: tuple[str, str], policy:
         return TitleComparison("missing", "no title on one side")
     if one.genre and other.genre and one.genre != other.genre:
         return TitleComparison("near", f"{one.genre} against {other.genre}")
-    if one.key == other.key:
+    if one.key == other.key or one.key == _key_with_genre(other) or _key_with_genre(one) == other.key:
         return TitleComparison("equal", "the same title")
     if one.parts and other.parts:
         if not _same_parts(one.parts, other.parts, languages):
@@ -148,6 +151,11 @@ def compare_titles(one: Title, other: Title, languages: tuple[str, str], policy:
     return _with_numbers(one, other, languages, likeness, text)
 
 
+def _key_with_genre(title: Title) -> str:
+    """The key with the words for the genre, which other records run into $a without a colon."""
+    return title_key(f"{title.text}\n{title.genre_words}") if title.genre_words else title.key
+
+
 def _lines(field: Field) -> tuple[list[tuple[str, str]], list[str], str]:
     """(code, value) of the compared subfields of a 245, its parallel titles, and the genre where $b was no more."""
     genre = ""
@@ -160,7 +168,7 @@ def _lines(field: Field) -> tuple[list[tuple[str, str]], list[str], str]:
             is_parallel = code == "b" and (previous.rstrip()[-1:] == "=" or value.lstrip()[:1] == "=")
             if is_parallel:
                 parallels.append(value.lstrip(" =").rstrip(" /"))
-            elif code == "b" and (named := _GENRE_OF.get(fold(value), "")):
+            elif code == "b" and (named := fold(value)) in _GENRE_OF:
                 genre = named
             else:
                 lines.append((code, value))
@@ -173,10 +181,15 @@ def _lines(field: Field) -> tuple[list[tuple[str, str]], list[str], str]:
             last = last[: last.index(" / ")]
         lines[-1] = (code, last)
         lines[0] = (lines[0][0], _without_format(lines[0][1]))
-        if " = " in lines[0][1]:
-            first, _, parallel = lines[0][1].partition(" = ")
-            lines[0] = (lines[0][0], first)
-            parallels.append(parallel)
+        for place, (code, line) in enumerate(lines):
+            if " = " in line:
+                first, _, parallel = line.partition(" = ")
+                lines[place] = (code, first)
+                parallels.append(parallel)
+        code, last = lines[-1]
+        beginning, colon, end = last.rpartition(" : ")
+        if colon and (named := fold(end)) in _GENRE_OF:
+            lines[-1], genre = (code, beginning), named
     return lines, parallels, genre
 
 
@@ -284,9 +297,9 @@ def _same_word(one: str, other: str, policy: MatchingPolicy) -> bool:
 
 
 def _differ_by_number(one: Title, other: Title, languages: tuple[str, str]) -> TitleComparison | None:
-    """Both titles have numbers, and nothing but the numbers tells them apart ("Fysik 1", "Fysik 2")."""
+    """Nothing but numbers tells two titles apart ("Fysik 1", "Fysik 2", "Fysik")."""
     ours, theirs = numbers_in(one.text, languages[0]), numbers_in(other.text, languages[1])
-    if not ours or not theirs or ours == theirs:
+    if ours == theirs:
         return None
     if _words_only(one.text, languages[0]) != _words_only(other.text, languages[1]):
         return None

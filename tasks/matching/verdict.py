@@ -105,11 +105,11 @@ def judge_pair(bib_id: int, evidence: Evidence, policy: MatchingPolicy) -> _Opin
         return opinion(Verdict.NO, f"veto:{veto.name}", veto.text)
     if not evidence.identity:
         return _weak(bib_id, evidence, policy)
-    if evidence.doubts:
+    if evidence.doubts and evidence.title.likeness != "differs":
         doubt = evidence.doubts[0]
         return opinion(Verdict.REVIEW, f"doubt:{doubt.name}", f"the numbers agree, but {doubt.text}")
     second = _second_feature(evidence, policy)
-    if not second:
+    if not second or evidence.doubts:
         return opinion(Verdict.REVIEW, f"{evidence.identity[0]}_unconfirmed", _unconfirmed(evidence))
     if evidence.score < policy.match_at:
         reason = f"score {evidence.score} is below {policy.match_at}"

@@ -125,6 +125,10 @@ def _years_and_printings() -> Iterator[LabelledPair]:
         yield different("years", f"another publisher's edition: {book.title}", moved, book)
         numbered = book.but(year=later, editions=("2. uppl.",))
         yield different("years", f"second edition against none, years apart: {book.title}", numbered, book)
+        revised = book.but(year=str(int(book.year) + 1), editions=("Rev. ed.",))
+        yield different("years", f"revised next year: {book.title}", revised, book)
+        reset = book.but(year=later, extent=f"{int(book.features().pages or 0) + 6} s.")
+        yield different("years", f"set anew, six pages more: {book.title}", reset, book)
         copyright_ = book.but(date_type="t", year=later)
         yield same("years", f"printed later, copyright alike: {book.title}", copyright_, book, review_ok=True)
     for one, other in (("2024 års utg.", "2025 års utg."), ("2023 edition", "2024 edition")):

@@ -99,6 +99,10 @@ def _boundaries() -> Iterator[LabelledPair]:
         one = SHADOW.but(rest=genre)
         yield same("boundaries", f"genre: {genre}", one, SHADOW)
         yield same("boundaries", f"genre, no author: {genre}", one.but(main="", statement=""), SHADOW)
+        yield same(
+            "boundaries", f"genre after a colon: {genre}", one.but(title=f"{SHADOW.title} : {genre}", rest=""), one
+        )
+        yield same("boundaries", f"genre run in: {genre}", one.but(title=f"{SHADOW.title} {genre}", rest=""), one)
     for word in ("e-bok", "inbunden", "pocket", "ljudbok"):
         fitting = HOUSE.but(title=f"{HOUSE.title} ({word})")
         if word in ("inbunden", "pocket"):
@@ -123,6 +127,8 @@ def _further_titles() -> Iterator[LabelledPair]:
     yield different("further titles", "another book in the other script", other, latin)
     parallel = HARBOUR.but(title="The quiet harbour = Den tysta hamnen", rest="")
     yield same("further titles", "parallel title in $a", parallel, HARBOUR.but(rest=""))
+    within = HARBOUR.but(rest=f"{HARBOUR.rest} = en berättelse om avfärd")
+    yield same("further titles", "parallel title within $b", within, HARBOUR)
     in_b = HARBOUR.but(title="The quiet harbour =", rest="Den tysta hamnen")
     yield same("further titles", "parallel title in $b", in_b, HARBOUR.but(rest=""))
     yield same("further titles", "the parallel title alone", HARBOUR.but(title="Den tysta hamnen", rest=""), parallel)
