@@ -32,6 +32,17 @@ _NUMBER, _ISBN, _WORD = "NNNNNNNNNN", "IIIIIIIIIIIII", "Wwwwwwww"
 _HOLDING_NUMBER, _SIGEL = "HHHHHHHHHHHH", "SSSS"
 _SYLLABLES = tuple(a + b for a in "bdfghjklmnprstv" for b in "aeiouy")
 # Sigels that NORDBOK may deliver to, and that show their holdings.
+# Real bibs have 28 fields and 1.6 KB on average (median 26 and 1.2 KB, 7,134 records of many libraries): with these
+# the models come close.
+_REALISTIC = (
+    data_field("504", "  ", [("a", "Innehåller litteraturförteckning och register.")]),
+    data_field("650", " 7", [("a", "Kusten"), ("x", "historia"), ("2", "sao")]),
+    data_field("650", " 7", [("a", "Fiskelägen"), ("z", "Norden"), ("2", "sao")]),
+    data_field("651", " 7", [("a", "Skärgården"), ("x", "seder och bruk"), ("2", "sao")]),
+    data_field("653", " 0", [("a", "kulturhistoria"), ("a", "handel"), ("a", "sjöfart")]),
+    data_field("655", " 7", [("a", "Facklitteratur"), ("2", "saogf")]),
+    data_field("830", " 0", [("a", "Kustens böcker"), ("v", "12")]),
+)
 _SIGELS = tuple(sigel.encode() for sigel in REGISTERING if sigel != "FJOR")
 
 
@@ -155,6 +166,7 @@ def _catalogue_record(book: Book, turn: int) -> Record:
     level = "       777733888885555"[turn % 19]
     by = Cataloguing(
         _NUMBER,
+        extra=_REALISTIC,
         level=level,
         agency="FORHAND" if level in "58" else "SAMKAT",
         editors=("NORU",) if turn % 10 == 3 else (),
@@ -171,6 +183,7 @@ def _delivered_record(book: Book, turn: int) -> Record:
         book, title=title.lower() + _WORD if turn % 2 else book.title, subtitle="" if turn % 5 == 0 else book.subtitle
     )
     extra = (
+        *_REALISTIC,
         data_field("500", "  ", [("a", "Katalogpost från Nordbok, framställd efter förlagets uppgifter om utgåvan.")]),
         data_field("949", "  ", [("a", f"Lagerplats {turn % 60}")]),
     )

@@ -50,8 +50,8 @@ def test_lengths_and_directories_are_right(catalogue: Path) -> None:
 def test_bibs_look_like_those_of_a_real_catalogue(catalogue: Path) -> None:
     bibs, holdings = _read(catalogue)
     sizes = [len(bib.as_marc()) for bib in bibs]
-    assert 900 < sum(sizes) / len(sizes) < 1_300
-    assert 17 < sum(len(bib.fields) for bib in bibs) / len(bibs) < 22
+    assert 1_300 < sum(sizes) / len(sizes) < 1_600
+    assert 24 < sum(len(bib.fields) for bib in bibs) / len(bibs) < 28
     assert {bib.leader[17] for bib in bibs} == {" ", "3", "5", "7", "8"}
     assert all(stdnum_isbn.is_valid(bib["020"]["a"]) for bib in bibs)
     assert len(_titles(bibs)) == CATALOGUE
