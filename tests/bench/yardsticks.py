@@ -1,0 +1,157 @@
+"""What ingest is measured against, in the same run on the same file."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import pymarc
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from schemas.warehouse import core, raw
+from tasks.warehouse.bulk import bulk_insert
+from tasks.warehouse.engine import connect
+
+ORM_RECORDS = 2_000
+_PARSE = """
+import sys, time, pymarc
+start = time.perf_counter()
+with open(sys.argv[1], "rb") as stream:
+    for record in pymarc.MARCReader(stream, to_unicode=True):
+        pass
+print(time.perf_counter() - start)
+"""
+
+
+def pymarc_seconds(path: Path) -> float:
+    """Seconds that pymarc alone needs to parse the file, in a process of its own; the better of two."""
+    runs = [
+        subprocess.run([sys.executable, "-c", _PARSE, str(path)], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    return min(float(each.stdout) for each in runs)
+
+
+def yaz_seconds(path: Path) -> float | None:
+    """Seconds of `yaz-marcdump -n`, or None where it is not installed (Debian package yaz)."""
+    if shutil.which("yaz-marcdump") is None:
+        return None
+    start = time.perf_counter()
+    subprocess.run(["yaz-marcdump", "-n", str(path)], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Bib(_Base):
+    __tablename__ = "plain_bib"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    control_number: Mapped[str | None] = mapped_column(index=True)
+    isbn: Mapped[str | None] = mapped_column(index=True)
+    title: Mapped[str | None]
+    content: Mapped[bytes]
+
+
+class _Holding(_Base):
+    __tablename__ = "plain_holding"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bib_id: Mapped[int] = mapped_column(index=True)
+    sigel: Mapped[str | None]
+    shelf_mark: Mapped[str | None]
+    content: Mapped[bytes]
+
+
+def orm_rate(url: str | None, sqlite_file: Path, delivery: Path) -> float:
+    """Records/s of a plain loader, as library scripts do it: pymarc, a look-up and a commit a record."""
+    engine = sa.create_engine(url or f"sqlite:///{sqlite_file}")
+    _Base.metadata.drop_all(engine)
+    _Base.metadata.create_all(engine)
+    start = time.perf_counter()
+    number = 0
+    with delivery.open("rb") as stream, Session(engine) as session:
+        bib_id = 0
+        for record in islice(pymarc.MARCReader(stream, to_unicode=True), ORM_RECORDS):
+            bib_id = _load_plainly(session, record, bib_id)
+            session.commit()
+            number += 1
+    seconds = time.perf_counter() - start
+    _Base.metadata.drop_all(engine)
+    engine.dispose()
+    return number / seconds
+
+
+def _load_plainly(session: Session, record: pymarc.Record, bib_id: int) -> int:
+    content = record.as_marc()
+    if record.leader[6] in "uvxy":
+        line = record.get("852")
+        session.add(
+            _Holding(
+                bib_id=bib_id,
+                sigel=line.get("b") if line else None,
+                shelf_mark=line.get("h") if line else None,
+                content=content,
+            )
+        )
+        return bib_id
+    isbn = record.isbn
+    bib = session.scalars(sa.select(_Bib).where(_Bib.isbn == isbn)).first() if isbn else None
+    if bib is None:
+        bib = _Bib(control_number=record["001"].data, isbn=isbn, title=record.title, content=content)
+        session.add(bib)
+    else:
+        bib.content = content
+    session.flush()
+    return bib.id
+
+
+LASTING = (
+    raw.raw_record, core.core_bib, core.core_bib_isbn, core.core_bib_identifier, core.core_holding,
+    core.core_holding_line, core.core_outcome, core.core_match,
+)  # fmt: skip
+
+
+def bulk_seconds(url: str, folder: Path) -> float:
+    """Seconds to bulk load the rows that the delivery left, with their indexes, into empty tables: writing alone."""
+    source = connect(url)
+    tables = [(table, [tuple(row) for row in _rows(source.engine, table)]) for table in LASTING]
+    target_file = folder / "bulk-limit.db"
+    target_file.unlink(missing_ok=True)
+    if source.is_postgresql:
+        with source.write() as connection:
+            connection.exec_driver_sql("CREATE SCHEMA limit_of_loading")
+        target = connect(url + ("&" if "?" in url else "?") + "options=-csearch_path%3Dlimit_of_loading")
+    else:
+        target = connect(f"sqlite:///{target_file}")
+    with target.write() as connection:
+        core.metadata.create_all(connection, tables=[table for table, _rows_of in tables])
+    start = time.perf_counter()
+    for table, rows in tables:
+        with target.write() as connection:
+            bulk_insert(connection, table, [column.name for column in table.columns], rows)
+    seconds = time.perf_counter() - start
+    if source.is_postgresql:
+        with source.write() as connection:
+            connection.exec_driver_sql("DROP SCHEMA limit_of_loading CASCADE")
+    target.dispose()
+    source.dispose()
+    target_file.unlink(missing_ok=True)
+    return seconds
+
+
+def _rows(engine: sa.Engine, table: sa.Table) -> sa.CursorResult[tuple[object, ...]]:
+    """Rows of the last delivery: what it wrote, not what was there."""
+    column = table.c.get("delivery_id")
+    if column is None:
+        column = table.c.get("origin_delivery_id")
+    statement = sa.select(table)
+    if column is not None:
+        statement = statement.where(column == sa.select(sa.func.max(raw.raw_delivery.c.delivery_id)).scalar_subquery())
+    with engine.connect() as connection:
+        return connection.execute(statement.execution_options(yield_per=10_000))
