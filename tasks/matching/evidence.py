@@ -88,7 +88,16 @@ class Evidence:
         return {
             "score": self.score,
             "found_by": list(self.found_by),
-            "features": [{**each._asdict(), "points": round(each.points, 4)} for each in self.items],
+            "features": [
+                {
+                    "feature": each.feature,
+                    "points": round(each.points, 4),
+                    "incoming": each.incoming,
+                    "existing": each.existing,
+                    "text": each.text,
+                }
+                for each in self.items
+            ],
             "vetoes": [each._asdict() for each in self.vetoes],
             "doubts": [each._asdict() for each in self.doubts],
         }
