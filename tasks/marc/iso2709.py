@@ -1,0 +1,149 @@
+"""ISO2709: a stream into pieces, a piece into the slices of a record.
+
+A regular record is sliced here; an irregular one is for `recovery.py`. Pieces end at the record terminator 0x1D,
+whatever the length fields say: a wrong length costs one record, not the rest of the file.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import BinaryIO, NamedTuple
+
+from tasks.marc.recovery import Slices
+
+RECORD_END = b"\x1d"
+FIELD_END = b"\x1e"
+MAX_PIECE_BYTES = 10 * 1024 * 1024
+"""A longer piece is cut here: no terminator in 10 MB means damage, and memory must stay constant."""
+CHUNK_BYTES = 1024 * 1024
+BETWEEN_RECORDS = b" \t\r\n\x0b\x0c\x1a\x00"
+"""Line ends, padding and the end-of-file sign of old systems: tolerated between records and counted nowhere."""
+UTF8_BOM = b"\xef\xbb\xbf"
+
+_LEADER = re.compile(rb"[0-9]{5}[\x20-\x7e]{5}22[0-9]{5}[\x20-\x7e]{3}(?:4500|45  |450 )")
+"""What a leader looks like inside other bytes."""
+_BLANK_LENGTH = re.compile(rb" {5}[\x20-\x7e]{5}[0-9 ]{2}[0-9]{5}")
+
+
+class Piece(NamedTuple):
+    """Bytes between two terminators and where they begin. `defect` is why nobody needs to try to read them."""
+
+    byte_offset: int
+    content: bytes
+    defect: str = ""
+
+
+def split_pieces(stream: BinaryIO, *, max_piece_bytes: int = MAX_PIECE_BYTES) -> Iterator[Piece]:
+    """The pieces of a stream, in constant memory; offsets count from where the stream stands.
+
+    `content` holds the terminator where there is one. Bytes behind the last terminator are a piece, unless they are
+    blank. A piece in which another record begins (the first one lost its end) comes out as two.
+    """
+    for offset, content in _between_terminators(stream, max_piece_bytes):
+        if len(content) >= max_piece_bytes:
+            yield Piece(offset, content, f"no record terminator (0x1D) within {max_piece_bytes:,} bytes")
+            continue
+        start = _blank_length(content)
+        if start == len(content) or content[start:] == RECORD_END:
+            continue
+        if start:
+            offset, content = offset + start, content[start:]
+        if content[:5] == b"%05d" % len(content):
+            yield Piece(offset, content)
+        else:
+            yield from _resynchronised(offset, content)
+
+
+def slice_regular(content: bytes) -> Slices | None:
+    """The slices of a record without any fault, or None.
+
+    Fields are found by their terminators; every directory entry must then name exactly the slice that is there. That
+    is as strict as slicing by the directory, and takes half the time.
+    """
+    size = len(content)
+    try:
+        base = int(content[12:17])
+        if size < 26 or int(content[:5]) != size or content[base - 1] != 0x1E or content[-2:] != b"\x1e\x1d":
+            return None
+        head = content[: base - 1].decode("ascii")
+        body = content[base:-2]
+        lengths = list(map(len, body.split(FIELD_END)))
+        if len(head) != 24 + 12 * len(lengths):
+            return None
+        start = 100_000
+        expected = []
+        for length in lengths:
+            expected.append(length * 100_000 + start)
+            start += length + 1
+        if list(map(int, _directory_of(len(lengths)).unpack(content[24 : base - 1]))) != expected:
+            return None
+    except (ValueError, IndexError):
+        return None
+    return Slices(head[:24], [head[place : place + 3] for place in range(24, len(head), 12)], body)
+
+
+@cache
+def _directory_of(fields: int) -> struct.Struct:
+    """The numbers (length and place in one) of a directory of so many fields, without the tags."""
+    return struct.Struct("3x9s" * fields)
+
+
+def _between_terminators(stream: BinaryIO, max_piece_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """(offset, bytes with their terminator), nothing left out, cut where they grow too long."""
+    offset = 0
+    kept: list[bytes] = []
+    kept_size = 0
+    while chunk := stream.read(CHUNK_BYTES):
+        first, *others = chunk.split(RECORD_END)
+        kept.append(first)
+        kept_size += len(first)
+        for following in others:
+            content = b"".join(kept) + RECORD_END
+            yield offset, content
+            offset += len(content)
+            kept = [following]
+            kept_size = len(following)
+        if kept_size >= max_piece_bytes:
+            whole = b"".join(kept)
+            cut = len(whole) - len(whole) % max_piece_bytes
+            for start in range(0, cut, max_piece_bytes):
+                yield offset + start, whole[start : start + max_piece_bytes]
+            offset += cut
+            kept, kept_size = [whole[cut:]], len(whole) - cut
+    rest = b"".join(kept)
+    if rest:
+        yield offset, rest
+
+
+def _blank_length(content: bytes) -> int:
+    """How many bytes before the record belong to none; a byte order mark is not blank and stays with the record."""
+    if content[0] not in BETWEEN_RECORDS:
+        return 0
+    start = len(content) - len(content.lstrip(BETWEEN_RECORDS))
+    # Five spaces before the rest of a leader are no padding: they are its length, which nobody filled in.
+    return start - 5 if start >= 5 and _BLANK_LENGTH.match(content, start - 5) else start
+
+
+def _resynchronised(offset: int, content: bytes) -> Iterator[Piece]:
+    """Cut where another whole record begins inside the piece.
+
+    A record that lost its end has also lost its terminator, and the next one would be lost with it. A leader inside
+    counts only where its own length or directory fits, so that text that looks like one does no harm.
+    """
+    starts = [0]
+    for match in _LEADER.finditer(content, 24):
+        start = match.start()
+        if start >= starts[-1] + 24 and _begins_record(content[start:]):
+            starts.append(start)
+    for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
+        yield Piece(offset + start, content[start:end])
+
+
+def _begins_record(rest: bytes) -> bool:
+    base = int(rest[12:17])
+    if (base - 25) % 12 or base < 25 or rest[base - 1 : base] != FIELD_END:
+        return False
+    return rest[24 : base - 1].isalnum() and FIELD_END not in rest[: base - 1]

@@ -1,0 +1,52 @@
+"""How a sender's records are read: what of the register the reader needs, and nothing else of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from schemas.register.suppliers import NormalisationRules, Supplier
+from tasks.marc.charset import Charset
+from tasks.marc.normalise import Normaliser
+from tasks.marc.sniffing import Format
+
+
+@dataclass(frozen=True)
+class ReadingRules:
+    """How a sender's records are read: what it declares, what is done to them, what it may send."""
+
+    charset: Charset = "auto"
+    normalisation: NormalisationRules = field(default_factory=NormalisationRules)
+    formats: tuple[Format, ...] = ("marcxml", "iso2709")
+    origin_note: str = "origin:"
+    """852 $x that begins so is our own mark of a line's owner and not part of the line."""
+    takes_owner: bool = False
+    """Whether that mark is believed: only in an export of our own catalogue."""
+
+    @classmethod
+    def of_supplier(cls, supplier: Supplier, *, origin_note: str = "origin:") -> ReadingRules:
+        """What the register says about a supplier."""
+        return cls(supplier.charset, supplier.normalisation, supplier.formats, origin_note)
+
+    @classmethod
+    def of_catalogue(cls, own_prefix: str, *, origin_note: str = "origin:") -> ReadingRules:
+        """For an export of the union catalogue: character sets are put right, records stay as they are.
+
+        Embedded 852 with $b still become holdings and leave the bib, because that is where the warehouse keeps them.
+        """
+        unchanged = NormalisationRules(
+            own_prefix=own_prefix,
+            move_foreign_control_number=False,
+            note_temporary_levels=False,
+            move_non_isbn_to_024=False,
+            drop_machine_classification=False,
+            drop_local_fields=False,
+            drop_institution_fields=False,
+            drop_heading_links=False,
+        )
+        return cls("auto", unchanged, origin_note=origin_note, takes_owner=True)
+
+    @cached_property
+    def normaliser(self) -> Normaliser:
+        """The normalising rules, made ready."""
+        return Normaliser(self.normalisation)

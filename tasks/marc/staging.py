@@ -1,0 +1,172 @@
+"""One piece at a time: read the record in it, normalise it, take its facts.
+
+What belongs here is the order of these steps, and what a piece needs to know of those before it: which bib precedes a
+holding, and whether that is certain.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from schemas.marc import Finding, StagedPiece
+from tasks.marc.charset import check_texts, decode_body, decode_document
+from tasks.marc.encode import assemble
+from tasks.marc.facts import HOLDING_TYPES, bib_facts
+from tasks.marc.holdings import embedded_holdings, holding_facts
+from tasks.marc.iso2709 import Piece, slice_regular
+from tasks.marc.marcxml_record import record_from_xml
+from tasks.marc.records import LazyRecord, UnreadableError, UnwritableError
+from tasks.marc.recovery import careful_slices
+from tasks.marc.repairs import has_control_characters, joined, needs_repair, repaired
+from tasks.marc.rules import ReadingRules
+
+KNOWN_LEVELS = frozenset(" 12345678" + "4eijklmuz" + "fghn")
+"""leader/17 in MARC 21 and its national forms; any other code is told to the supplier."""
+
+_LEADER_IN_XML = re.compile(rb"leader\s*>.{6}([a-z])", re.DOTALL)
+NO_BIB = "no bib precedes it"
+
+
+class _Read(NamedTuple):
+    """A record and how it was read; `is_clean`: its bytes are what `encode` would write."""
+
+    record: LazyRecord
+    charset: str
+    findings: list[Finding]
+    is_clean: bool
+
+
+class Stager:
+    """Stages the pieces of one member of a delivery, in order.
+
+    A holding belongs to the bib before it. Where the piece between them could not be read and may have been its bib,
+    the holding is not given to the wrong one: it keeps a `reject_reason`, unless its 004 names the bib it follows.
+    """
+
+    def __init__(self, rules: ReadingRules, member_no: int, first_position: int, *, encoding: str = "") -> None:
+        self._rules = rules
+        self._normaliser = rules.normaliser
+        self._member_no = member_no
+        self._position = first_position
+        self._encoding = encoding
+        self._bib_number: str | None = None
+        self._doubtful_position: int | None = None
+
+    def stage(self, piece: Piece) -> StagedPiece:
+        """The next piece, read, normalised, with its facts; an unreadable one with its reason."""
+        try:
+            read = self._read(piece)
+            kind = read.record.leader[6]
+            staged = self._holding(piece, read) if kind in HOLDING_TYPES else self._bib(piece, read)
+        except (UnreadableError, UnwritableError) as error:
+            if _may_be_bib(piece.content):
+                self._doubtful_position = self._position
+            staged = self._unreadable(piece, str(error))
+        self._position += 1
+        return staged
+
+    def stage_alone(self, piece: Piece, reject_reason: str = "") -> StagedPiece:
+        """A piece without its neighbours: what they would say about a holding is `reject_reason`."""
+        self._bib_number = ""
+        staged = self.stage(piece)
+        if reject_reason and staged.record_type == "holding":
+            (holding,) = staged.holdings
+            return staged._replace(holdings=(holding._replace(reject_reason=reject_reason),))
+        return staged
+
+    def _read(self, piece: Piece) -> _Read:
+        if piece.defect:
+            raise UnreadableError(piece.defect)
+        return _read_xml(piece.content, self._encoding) if self._encoding else _read_iso(piece.content, self._rules)
+
+    def _bib(self, piece: Piece, read: _Read) -> StagedPiece:
+        record, findings = read.record, read.findings
+        rules = self._rules
+        number = (record.control("001") or "").strip()
+        holdings = embedded_holdings(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
+        after, is_changed, told = self._normaliser(record)
+        if not after.tags:
+            after, is_changed = record, False  # nothing but what the rules drop: it is rejected in any case
+        facts = bib_facts(after, own_prefix=rules.normalisation.own_prefix, control_number=number)
+        if facts.encoding_level not in KNOWN_LEVELS:
+            told.append(Finding("leader_level_unknown", f"leader/17 is {facts.encoding_level!r}", "LDR"))
+        if told:
+            findings = findings + told
+        self._bib_number, self._doubtful_position = number, None
+        normalised = None if read.is_clean and not is_changed else assemble(after)
+        return StagedPiece(
+            self._position, self._member_no, piece.byte_offset, piece.content, "bib", read.charset, tuple(findings),
+            "", normalised, facts, holdings,
+        )  # fmt: skip
+
+    def _holding(self, piece: Piece, read: _Read) -> StagedPiece:
+        record, findings = read.record, read.findings
+        rules = self._rules
+        facts = holding_facts(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
+        link = (record.control("004") or "").strip()
+        if reason := self._placing_fault(link):
+            facts = facts._replace(reject_reason=reason)
+        elif link and self._bib_number and link != self._bib_number:
+            text = f"004 names the bib {link!r}, the bib before it has 001 {self._bib_number!r}; the order decides"
+            findings = [*findings, Finding("link_differs", text, "004")]
+        normalised = None if read.is_clean else assemble(record)
+        return StagedPiece(
+            self._position, self._member_no, piece.byte_offset, piece.content, "holding", read.charset,
+            tuple(findings), "", normalised, None, (facts,),
+        )  # fmt: skip
+
+    def _placing_fault(self, link: str) -> str:
+        """Why it is not known which bib a holding belongs to; empty where it is."""
+        if self._doubtful_position is not None and not (link and link == self._bib_number):
+            return f"the piece before it (position {self._doubtful_position}) cannot be read and may be its bib"
+        return NO_BIB if self._bib_number is None else ""
+
+    def _unreadable(self, piece: Piece, reason: str) -> StagedPiece:
+        return StagedPiece(
+            self._position, self._member_no, piece.byte_offset, piece.content, "unreadable", "", (), reason, None, None,
+            (),
+        )  # fmt: skip
+
+
+def _read_iso(content: bytes, rules: ReadingRules) -> _Read:
+    slices = slice_regular(content)
+    is_clean = slices is not None
+    findings: list[Finding] = []
+    if slices is None:
+        slices, findings = careful_slices(content)
+    leader, tags, body = slices
+    texts, charset, told = decode_body(leader, tags, body, rules.charset)
+    if told:
+        findings += told
+        is_clean = False
+    if charset != "utf-8" or leader[9] != "a" or leader[10:12] != "22" or leader[20:] != "4500":
+        is_clean = False
+    if has_control_characters(body) or needs_repair(tags, texts, body):
+        texts, told = repaired(tags, texts)
+        findings += told
+        is_clean = False
+    return _Read(LazyRecord(leader, tags, texts), charset, findings, is_clean)
+
+
+def _read_xml(content: bytes, encoding: str) -> _Read:
+    text, charset, findings = decode_document(content, encoding)
+    record, told = record_from_xml(text)
+    findings += told
+    body = joined(record.texts)
+    findings += check_texts(record.tags, record.texts, body)
+    if has_control_characters(body.encode()):
+        texts, told = repaired(record.tags, record.texts)
+        findings += told
+        record = LazyRecord(record.leader, record.tags, texts)
+    return _Read(record, charset, findings, is_clean=False)
+
+
+def _may_be_bib(content: bytes) -> bool:
+    """Whether an unreadable piece may be a bib: not where its leader, as far as it goes, says holding."""
+    if content[:5].isdigit():
+        kind = content[6:7]
+    else:
+        found = _LEADER_IN_XML.search(content)
+        kind = found.group(1) if found else b""
+    return not kind or kind not in b"uvxy"
