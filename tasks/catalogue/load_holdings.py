@@ -255,13 +255,14 @@ def _outcome(each: Delivered, outcome: HoldingOutcome, rule: str, reason: str, *
 def _waves(delivered: Sequence[Delivered]) -> list[list[Delivered]]:
     """The first holding of each (bib, sigel), then the second ones, and so on."""
     waves: list[list[Delivered]] = []
-    seen: Counter[tuple[int | None, str]] = Counter()
+    seen: dict[tuple[int | None, str], int] = {}
     for each in delivered:
         key = (each.bib_id, each.sigel)
-        if seen[key] == len(waves):
+        before = seen.get(key, 0)
+        if before == len(waves):
             waves.append([])
-        waves[seen[key]].append(each)
-        seen[key] += 1
+        waves[before].append(each)
+        seen[key] = before + 1
     return waves
 
 
