@@ -197,6 +197,8 @@ def _values(each: NewVersion, change: Change, version: int) -> dict[str, Any]:
         "change_no": change.change_no,
         "updated_at": change.now,
         "is_provisional": False,
+        # A bib that the catalogue had deleted, and has again.
+        "is_deleted": False,
     }
 
 

@@ -8,7 +8,7 @@ full export lacks is never deleted by itself: it is a plan that waits for approv
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -50,6 +50,15 @@ class Exported(NamedTuple):
     content: bytes
     bib_id: int | None
     is_deleted: bool
+    merged_into: int | None
+
+
+class Present(NamedTuple):
+    """A bib that is here."""
+
+    bib_id: int
+    is_deleted: bool
+    merged_into: int | None
 
 
 def load_union_bibs(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> Counter[str]:
@@ -91,6 +100,7 @@ def _exported(connection: Connection, delivery_id: int, low: int, high: int) -> 
             record_taken,
             core_bib.c.bib_id,
             sa.func.coalesce(core_bib.c.is_deleted, sa.false()),
+            core_bib.c.merged_into,
         )
         .join(
             raw_record,
@@ -100,7 +110,7 @@ def _exported(connection: Connection, delivery_id: int, low: int, high: int) -> 
         .where(stage_bib.c.delivery_id == delivery_id, stage_bib.c.position > low, stage_bib.c.position <= high)
         .order_by(stage_bib.c.position)
     )
-    return [Exported(row[0], row[1], row[2], bytes(row[3]), row[4], bool(row[5])) for row in rows]
+    return [Exported(row[0], row[1], row[2], bytes(row[3]), row[4], bool(row[5]), row[6]) for row in rows]
 
 
 def _waves(exported: Sequence[Exported]) -> list[list[Exported]]:
@@ -117,17 +127,19 @@ def _waves(exported: Sequence[Exported]) -> list[list[Exported]]:
 
 def _with_present_bib(connection: Connection, wave: Sequence[Exported]) -> list[Exported]:
     there = _bibs_by_control_number(connection, [each.control_number for each in wave])
-    return [each._replace(bib_id=there.get(each.control_number)) for each in wave]
+    return [
+        each._replace(**there[each.control_number]._asdict()) if each.control_number in there else each for each in wave
+    ]
 
 
-def _bibs_by_control_number(connection: Connection, numbers: Sequence[str]) -> dict[str, int]:
+def _bibs_by_control_number(connection: Connection, numbers: Sequence[str]) -> dict[str, Present]:
     wanted = text_set(connection, numbers)
     rows = connection.execute(
-        sa.select(core_bib.c.control_number, core_bib.c.bib_id).join(
+        sa.select(core_bib.c.control_number, core_bib.c.bib_id, core_bib.c.is_deleted, core_bib.c.merged_into).join(
             wanted, wanted.c.value == core_bib.c.control_number
         )
     )
-    return {row.control_number: row.bib_id for row in rows}
+    return {row.control_number: Present(row.bib_id, bool(row.is_deleted), row.merged_into) for row in rows}
 
 
 def _load_wave(connection: Connection, loading: Loading, change: Change, wave: Sequence[Exported]) -> list[OutcomeRow]:
@@ -249,36 +261,60 @@ def mark_deleted(connection: Connection, change: Change, bib_ids: Sequence[int])
 
 
 def _follow_merges(connection: Connection, register: Register, change: Change, exported: Sequence[Exported]) -> None:
-    """Bibs whose control number a record names as its own former one are merged into it."""
-    rules = [(rule[:3], rule[4]) for rule in register.catalogue.merged_from]
-    former: dict[str, str] = {}
-    for each in exported:
-        if any(tag.encode() in each.content for tag, _code in rules):
-            record = decode(each.content)
-            for tag, code in rules:
-                for field in record.fields(tag):
-                    former |= {number.strip(): each.control_number for number in field.all(code)}
+    """Bibs whose control number a record names as its own former one are merged into it.
+
+    A record that could not be taken in, or is deleted itself, takes nobody's place.
+    """
+    records = ((each.control_number, each.content) for each in exported if each.control_number)
+    former = former_numbers(records, register.catalogue.merged_from)
     if not former:
         return
     losers = _bibs_by_control_number(connection, list(former))
     survivors = _bibs_by_control_number(connection, list(former.values()))
     for number, loser in sorted(losers.items()):
-        merge_bibs(connection, change, loser, survivors[former[number]])
+        survivor = survivors.get(former[number])
+        if survivor is not None and not survivor.is_deleted:
+            merge_bibs(connection, change, loser.bib_id, survivor.bib_id)
 
 
-def absent_bibs(connection: Connection, loading: Loading) -> list[int]:
-    """Bibs of the catalogue that a full export lacks: not deleted, not a supplier's own new ones."""
-    in_export = (
-        sa.select(core_outcome.c.bib_id)
-        .where(core_outcome.c.delivery_id == loading.delivery_id, core_outcome.c.bib_id.is_not(None))
-        .scalar_subquery()
+def former_numbers(records: Iterable[tuple[str, bytes]], rules: Sequence[str]) -> dict[str, str]:
+    """Former control numbers, and the number of the record that names them; `rules` are tag$code.
+
+    Records come as (control number, bytes). Of two records that name the same number the later one counts.
+    """
+    places = [(rule[:3], rule[4]) for rule in rules]
+    former: dict[str, str] = {}
+    for number, content in records:
+        if any(tag.encode() in content for tag, _code in places):
+            record = decode(content)
+            for tag, code in places:
+                for field in record.fields(tag):
+                    former |= {each.strip(): number for each in field.all(code) if each.strip() not in ("", number)}
+    return former
+
+
+def absent_bibs(connection: Connection, delivery_ids: Collection[int]) -> list[int]:
+    """Bibs of the catalogue that a full export, in one file or several, lacks; a supplier's own new ones are not meant.
+
+    A bib whose record is there but could not be taken in is not absent.
+    """
+    wanted = id_set(connection, delivery_ids)
+    deliveries = sa.select(wanted.c.value)
+    met = sa.select(core_outcome.c.bib_id).where(
+        core_outcome.c.delivery_id.in_(deliveries), core_outcome.c.bib_id.is_not(None)
+    )
+    named = sa.select(raw_record.c.supplier_control_number).where(
+        raw_record.c.delivery_id.in_(deliveries),
+        raw_record.c.record_type == "bib",
+        raw_record.c.supplier_control_number.is_not(None),
     )
     rows = connection.execute(
         sa.select(core_bib.c.bib_id)
         .where(
             sa.not_(core_bib.c.is_deleted),
             core_bib.c.last_editor != Editor.SUPPLIER,
-            core_bib.c.bib_id.not_in(in_export),
+            core_bib.c.bib_id.not_in(met),
+            core_bib.c.control_number.not_in(named),
         )
         .order_by(core_bib.c.bib_id)
     )

@@ -11,11 +11,14 @@ from tasks.catalogue.bib_store import Change, add_identifiers, keep_before_image
 from tasks.catalogue.holding_store import HoldingVersion, lines_of, write_holding_versions
 
 
-def merge_bibs(connection: Connection, change: Change, loser: int, survivor: int) -> None:
-    """Merge `loser` into `survivor`; both keep their before-images. Merging again is harmless."""
+def merge_bibs(connection: Connection, change: Change, loser: int, survivor: int) -> dict[int, tuple[int, int]]:
+    """Merge `loser` into `survivor`; what changes keeps its before-image. Merging again changes nothing.
+
+    Returns for each holding of the loser the one that has its lines now, and the version made of that.
+    """
     survivor = _resolved(connection, survivor)
-    if loser == survivor:
-        return
+    if survivor in (loser, _resolved(connection, loser)):
+        return {}
     keep_before_images(connection, [loser], change.now)
     numbers = connection.execute(
         sa.select(core_bib_identifier.c.scheme, core_bib_identifier.c.value).where(
@@ -40,7 +43,7 @@ def merge_bibs(connection: Connection, change: Change, loser: int, survivor: int
         .where(core_bib.c.bib_id == survivor)
         .values(change_no=change.change_no, updated_at=change.now)
     )
-    _move_holdings(connection, change, loser, survivor)
+    return _move_holdings(connection, change, loser, survivor)
 
 
 def _resolved(connection: Connection, bib_id: int) -> int:
@@ -50,7 +53,7 @@ def _resolved(connection: Connection, bib_id: int) -> int:
     return int(found)
 
 
-def _move_holdings(connection: Connection, change: Change, loser: int, survivor: int) -> None:
+def _move_holdings(connection: Connection, change: Change, loser: int, survivor: int) -> dict[int, tuple[int, int]]:
     rows = connection.execute(
         sa.select(core_holding.c.holding_id, core_holding.c.bib_id, core_holding.c.sigel)
         .where(core_holding.c.bib_id.in_([loser, survivor]), sa.not_(core_holding.c.is_deleted))
@@ -60,17 +63,21 @@ def _move_holdings(connection: Connection, change: Change, loser: int, survivor:
     lines = lines_of(connection, [row.holding_id for row in rows])
     emptied: list[HoldingVersion] = []
     changed: list[HoldingVersion] = []
+    went_to: dict[int, int] = {}
     for row in rows:
         if row.bib_id != loser:
             continue
         if row.sigel in there:
             emptied.append(HoldingVersion(row.holding_id, ()))
             changed.append(HoldingVersion(there[row.sigel], _joined(lines[there[row.sigel]], lines[row.holding_id])))
+            went_to[row.holding_id] = there[row.sigel]
         else:
+            went_to[row.holding_id] = row.holding_id
             changed.append(HoldingVersion(row.holding_id, lines[row.holding_id], bib_id=survivor))
     # The double holding goes first: at most one that is not deleted may stand for each (bib, sigel).
     write_holding_versions(connection, change.delivery_id, emptied, change.now)
-    write_holding_versions(connection, change.delivery_id, changed, change.now)
+    made = write_holding_versions(connection, change.delivery_id, changed, change.now)
+    return {holding_id: (target, made[target]) for holding_id, target in went_to.items()}
 
 
 def _joined(first: list[HoldingLine], second: list[HoldingLine]) -> list[HoldingLine]:

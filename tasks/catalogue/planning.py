@@ -5,6 +5,9 @@ A class over its limit is held by the plan's hash; the others go on. When it is 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -148,9 +151,9 @@ def guard_delivery(connection: Connection, loading: Loading, run_id: str | None)
     return frozenset(held.scalars())
 
 
-def planned_absence(connection: Connection, loading: Loading) -> PlannedClass:
-    """The deletions that a full export of the catalogue would mean, if its gaps were believed."""
-    absent = id_set(connection, absent_bibs(connection, loading))
+def planned_absence(connection: Connection, delivery_ids: Collection[int]) -> PlannedClass:
+    """The deletions that a full export, in one file or several, would mean if its gaps were believed."""
+    absent = id_set(connection, absent_bibs(connection, delivery_ids))
     numbers = list(
         connection.execute(
             sa.select(core_bib.c.control_number).join(absent, absent.c.value == core_bib.c.bib_id)
@@ -159,17 +162,38 @@ def planned_absence(connection: Connection, loading: Loading) -> PlannedClass:
     population = connection.execute(
         sa.select(sa.func.count()).select_from(core_bib).where(sa.not_(core_bib.c.is_deleted))
     ).scalar_one()
-    scope = scope_of(connection, loading.delivery_id)
+    files = connection.execute(
+        sa.select(raw_delivery.c.sha256).where(raw_delivery.c.delivery_id.in_(list(delivery_ids)))
+    ).scalars()
+    scope = _EXPORT + "+".join(sorted(sha256[:12] for sha256 in files))
     return PlannedClass(CATALOGUE_FLOW, scope, "bib_absent", len(numbers), population, digest_of(numbers))
 
 
-def hold_absent(connection: Connection, loading: Loading, run_id: str | None) -> int:
+_EXPORT = "export:"
+
+
+def _files_of(connection: Connection, scope: str) -> list[int]:
+    """The deliveries of the export that a plan about absent bibs is about; a reloaded file by its last delivery."""
+    beginnings = scope.removeprefix(_EXPORT).split("+")
+    rows = connection.execute(
+        sa.select(raw_delivery.c.sha256, raw_delivery.c.delivery_id)
+        .where(
+            raw_delivery.c.kind == "catalogue",
+            sa.func.substr(raw_delivery.c.sha256, 1, 12).in_(beginnings),
+            sa.not_(raw_delivery.c.is_preview),
+        )
+        .order_by(raw_delivery.c.generation)
+    )
+    return list({row.sha256: row.delivery_id for row in rows}.values())
+
+
+def hold_absent(connection: Connection, delivery_ids: Sequence[int], run_id: str | None, now: datetime) -> int:
     """Hold the deletion of what a full export lacks, whatever its size; returns how many bibs that is."""
-    planned = planned_absence(connection, loading)
+    planned = planned_absence(connection, delivery_ids)
     if planned.planned:
         reason = f"{planned.planned} of {planned.population} bibs are not in the full export; absence never deletes"
         held = GuardedClass(planned, 0, True, reason)
-        hold(connection, plan_hash([planned]), [held], delivery_id=loading.delivery_id, run_id=run_id, now=loading.now)
+        hold(connection, plan_hash([planned]), [held], delivery_id=delivery_ids[-1], run_id=run_id, now=now)
     return planned.planned
 
 
@@ -241,13 +265,16 @@ def leave_rejected(connection: Connection, loading: Loading, change_class: str, 
 
 def _apply_absence(connection: Connection, loading: Loading, plan: str) -> int:
     """Delete the absent bibs, if they are still the ones that were approved."""
-    planned = planned_absence(connection, loading)
-    if plan_hash([planned]) != plan:
+    scope = connection.execute(
+        sa.select(core_plan.c.scope).where(core_plan.c.plan_hash == plan, core_plan.c["class"] == "bib_absent")
+    ).scalar_one()
+    files = _files_of(connection, scope)
+    if plan_hash([planned_absence(connection, files)]) != plan:
         raise UsageError(
             "the catalogue has changed since the plan was made",
             remedy="load a full export again and decide on its plan",
         )
-    deleted = delete_absent(connection, loading, absent_bibs(connection, loading))
+    deleted = delete_absent(connection, loading, absent_bibs(connection, files))
     mark_applied(connection, plan, "bib_absent")
     return deleted
 

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 
 from schemas.errors import UsageError
 from schemas.outcomes import BibOutcome, HoldingOutcome
-from schemas.warehouse.core import core_bib, core_match, core_review
+from schemas.warehouse.core import core_bib, core_match, core_outcome, core_review
+from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.bib_store import Created, create_bibs
 from tasks.catalogue.load_bibs import load_wave, staged_bibs
 from tasks.catalogue.load_holdings import load_holdings_of
@@ -119,12 +120,14 @@ def _settle_provisional(connection: Connection, loading: Loading, review: sa.Row
     provisional = review.provisional_bib_id
     change = loading.change(connection)
     if decision.verdict == "match" and decision.bib_id is not None:
-        merge_bibs(connection, change, provisional, decision.bib_id)
-        outcome = OutcomeRow(
-            review.position, 0, "bib", BibOutcome.KEPT, "decided_match", f"decided by {decision.by}",
-            bib_id=decision.bib_id,
-        )  # fmt: skip
-        write_outcomes(connection, loading.delivery_id, [outcome], loading.now, succeeds=True)
+        if decision.bib_id == provisional:
+            raise UsageError(
+                f"bib {provisional} is the provisional bib itself",
+                field=f"review {review.review_id}",
+                remedy="decide new to keep it, or match with another bib",
+            )
+        moved = merge_bibs(connection, change, provisional, decision.bib_id)
+        _note_merge(connection, loading, review.position, decision, moved)
         return f"provisional bib {provisional} was merged into bib {decision.bib_id}"
     if decision.verdict == "reject":
         raise UsageError(
@@ -138,6 +141,42 @@ def _settle_provisional(connection: Connection, loading: Loading, review: sa.Row
         .values(is_provisional=False, change_no=change.change_no, updated_at=loading.now)
     )
     return f"bib {provisional} is no longer provisional"
+
+
+def _note_merge(
+    connection: Connection, loading: Loading, position: int, decision: Decision, moved: dict[int, tuple[int, int]]
+) -> None:
+    """The outcomes of the bib and its holdings after the merge: where they are now."""
+    bib_id, reason = decision.bib_id, f"decided by {decision.by}"
+    outcomes = [OutcomeRow(position, 0, "bib", BibOutcome.KEPT, "decided_match", reason, bib_id=bib_id)]
+    rows = connection.execute(
+        sa.select(core_outcome)
+        .join(
+            stage_holding,
+            sa.and_(
+                stage_holding.c.delivery_id == core_outcome.c.delivery_id,
+                stage_holding.c.position == core_outcome.c.position,
+                stage_holding.c.part == core_outcome.c.part,
+            ),
+        )
+        .where(
+            core_outcome.c.delivery_id == loading.delivery_id,
+            core_outcome.c.is_latest,
+            core_outcome.c.holding_id.in_(list(moved)),
+            stage_holding.c.bib_position == position,
+        )
+        .order_by(core_outcome.c.position, core_outcome.c.part)
+    ).all()
+    for row in rows:
+        holding_id, version = moved[row.holding_id]
+        outcome = row.outcome if holding_id == row.holding_id else HoldingOutcome.UPDATED
+        outcomes.append(
+            OutcomeRow(
+                row.position, row.part, "holding", outcome, "merged", f"moved with its bib, {reason}",
+                sigel=row.sigel, bib_id=bib_id, holding_id=holding_id, version=version,
+            )
+        )  # fmt: skip
+    write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=True)
 
 
 def _close(connection: Connection, loading: Loading, review: sa.Row[Any], decision: Decision, text: str) -> None:

@@ -27,7 +27,7 @@ from tasks.landing.receiving import original, reject
 from tasks.marc.reading import ReadingRules
 from tasks.plans.store import SUPERSEDED_BY, approve, show
 from tasks.plans.store import reject as reject_plan
-from tasks.stage import run_id, stage
+from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ledger import delivery, set_state
 from tasks.workplace import Workplace, workplace
@@ -197,16 +197,18 @@ def load_union_holdings(deliveries: list[int]) -> Counter[str]:
 
 @stage()
 def hold_absent(deliveries: list[int]) -> Counter[str]:
-    """Count what a full export lacks, and hold it for approval: absence never deletes by itself."""
+    """Count what a full export lacks, all its files together, and hold it for approval: absence never deletes."""
     place = workplace()
-
-    def work(row: sa.Row[Any]) -> Counter[str]:
-        if row.mode != "full":
-            return Counter()
-        with place.warehouse.write() as connection:
-            return Counter(absent=planning.hold_absent(connection, loading_of(place, row), run_id()))
-
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]), work)
+    in_full = [row for row in rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED]) if row.mode == "full"]
+    if not in_full:
+        return Counter()
+    there = rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED, DeliveryState.SETTLED])
+    if len(there) < len(set(deliveries)):
+        stage_logger().warning("not every file of the export could be loaded: nothing is said about what it lacks")
+        return Counter()
+    with place.warehouse.write() as connection:
+        files = [row.delivery_id for row in there]
+        return Counter(absent=planning.hold_absent(connection, files, run_id(), place.now))
 
 
 @stage()
@@ -314,14 +316,15 @@ def revert_one(delivery_id: int, *, dry_run: bool = False) -> dict[str, object]:
     place = workplace()
     transaction = preview.rolled_back(place.warehouse) if dry_run else place.warehouse.write(CATALOGUE_LOCK)
     with transaction as connection:
-        report = reverting.revert_delivery(connection, delivery_id, place.now)
+        report = reverting.revert_delivery(connection, delivery_id, place.register.catalogue, place.now)
+    both = report.bibs + report.holdings
     return {
         "delivery": delivery_id,
         "dry_run": dry_run,
         "was_reverted": report.was_reverted,
-        "bibs": report.bibs,
-        "holdings": report.holdings,
+        "bibs": report.bibs.reverted,
+        "holdings": report.holdings.reverted,
         "reviews": report.reviews,
-        "survivors": [f"{each.entity} {each.entity_id}: {each.why}" for each in report.survivors],
-        "libraries": sorted(report.sigels),
+        "survivors": [f"{each.entity} {each.entity_id}: {each.why}" for each in both.survived],
+        "libraries": list(report.libraries),
     }

@@ -10,7 +10,7 @@ Each area restores the untouched majority with set-based statements and sorts th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -36,11 +36,10 @@ class RevertReport:
 
     reverted: int
     survived: tuple[Survivor, ...] = ()
-    notes: tuple[str, ...] = field(default=())
 
     def __add__(self, other: RevertReport) -> RevertReport:
         """Both reports as one: a revert works through several kinds of things."""
-        return RevertReport(self.reverted + other.reverted, self.survived + other.survived, self.notes + other.notes)
+        return RevertReport(self.reverted + other.reverted, self.survived + other.survived)
 
 
 def sort_for_undo(

@@ -140,6 +140,15 @@ def supersede(
     return connection.execute(statement).rowcount
 
 
+def withdraw(connection: Connection, delivery_id: int, reason: str, now: datetime) -> int:
+    """Close what still waits about a delivery that is gone, as when it was reverted; returns how many classes."""
+    return connection.execute(
+        sa.update(core_plan)
+        .where(core_plan.c.delivery_id == delivery_id, core_plan.c.state == PlanState.HELD)
+        .values(state=PlanState.REJECTED, reason=reason, decided_by=SUPERSEDED_BY, decided_at=now)
+    ).rowcount
+
+
 def decision(connection: Connection, plan_hash: str, change_class: str) -> PlanState | None:
     """Where a class of a plan stands; None where nobody was ever asked, or the question was superseded."""
     return decisions(connection, plan_hash).get(change_class)

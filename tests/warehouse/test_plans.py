@@ -327,4 +327,4 @@ def test_only_what_still_stands_as_it_was_made_is_restored() -> None:
 
 def test_reports_of_several_kinds_add_up() -> None:
     gone = Survivor("bib", 2, "it is no longer there")
-    assert RevertReport(3, (gone,)) + RevertReport(4, (), ("a note",)) == RevertReport(7, (gone,), ("a note",))
+    assert RevertReport(3, (gone,)) + RevertReport(4) == RevertReport(7, (gone,))
