@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tasks.notices.message import printable
 from tasks.notices.wording import Phrases
@@ -32,7 +32,7 @@ def render_text(template: str, phrases: Phrases, /, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         undefined=StrictUndefined,
@@ -41,6 +41,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
+    environment.filters["breakable"] = _breakable
+    return environment
+
+
+def _breakable(text: str) -> Markup:
+    """For HTML: a text with file names, which may end a line after `_`, so that a long one does not widen a table."""
+    return Markup(escape(printable(text)).replace("_", Markup("_<wbr>")))
 
 
 def _shown(value: object) -> object:

@@ -77,7 +77,10 @@ class RejectedFile:
 
 @dataclass(frozen=True, slots=True)
 class SupplierRejects:
-    """What one supplier is told about one run. `run_key` as in the digest; `records_read` counts all that came."""
+    """What one supplier is told about one run. `run_key` as in the digest; `records_read` counts all that came.
+
+    `rejected` may be more than the records given; left out, they are counted.
+    """
 
     supplier_code: str
     supplier_name: str
@@ -88,6 +91,11 @@ class SupplierRejects:
     records_read: int
     records: tuple[RejectedRecord, ...]
     files: tuple[RejectedFile, ...] = ()
+    rejected: int = 0
+
+    def total(self) -> int:
+        """How many records were not accepted; never less than those given."""
+        return max(self.rejected, len(self.records))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +124,20 @@ def compose_supplier_rejects(
     sender: str,
     book: PhraseBook | None = None,
     max_attached_bytes: int = MAX_ATTACHED_BYTES,
+    names: Mapping[str, str] | None = None,
 ) -> Message | None:
-    """The e-mail to the supplier, or None when everything was accepted."""
+    """The e-mail to the supplier, or None when everything was accepted.
+
+    `names` gives the attached files other names, by their extension (`csv`, `mrc`, `xml`, `bin`).
+    """
     if not rejects.records and not rejects.files:
         return None
     phrases = (book or standard_book()).language(rejects.language)
-    placed = collect_pieces([_piece(record) for record in rejects.records], _stem(rejects), max_attached_bytes)
+    placed = collect_pieces([_piece(record) for record in rejects.records], _stem(rejects), max_attached_bytes, names)
     attachments = placed.attachments
     if rejects.records:
-        attachments = (_table(rejects, placed.places, phrases), *attachments)
+        table = f"rejected-{_stem(rejects)}.csv" if names is None else names["csv"]
+        attachments = (_table(table, rejects, placed.places, phrases), *attachments)
     subject = _subject(rejects, phrases)
     values = {
         "subject": subject,
@@ -132,7 +145,8 @@ def compose_supplier_rejects(
         "records": [_shown(record, phrases) for record in rejects.records[:MAX_ROWS]],
         "files": [_shown_file(each, phrases) for each in rejects.files[:MAX_ROWS]],
         "records_read": phrases.count("records", rejects.records_read),
-        "records_rejected": phrases.count("records", len(rejects.records)),
+        "records_rejected": phrases.count("records", rejects.total()),
+        "not_listed": rejects.total() - len(rejects.records),
         "date": phrases.day(rejects.run_date),
         "attachments": [(each.name, phrases.say(f"rejects.form.{_form(each)}")) for each in attachments],
         "left_out": sum(place.attached_in == "" for place in placed.places.values()),
@@ -157,7 +171,7 @@ def _subject(rejects: SupplierRejects, phrases: Phrases) -> str:
     if rejects.files:
         parts.append(phrases.count("files", len(rejects.files)))
     if rejects.records:
-        parts.append(phrases.count("records", len(rejects.records)))
+        parts.append(phrases.count("records", rejects.total()))
     return phrases.say(
         "rejects.subject",
         what=phrases.series(parts),
@@ -198,7 +212,7 @@ def _form(attachment: Attachment) -> str:
     return {"csv": "table", "mrc": "iso2709", "xml": "marcxml"}.get(attachment.name.rpartition(".")[2], "unreadable")
 
 
-def _table(rejects: SupplierRejects, places: Mapping[int, PlacedPiece], phrases: Phrases) -> Attachment:
+def _table(name: str, rejects: SupplierRejects, places: Mapping[int, PlacedPiece], phrases: Phrases) -> Attachment:
     def row(number: int, record: RejectedRecord) -> tuple[object, ...]:
         shown, place = _shown(record, phrases), places[number]
         return (
@@ -220,4 +234,4 @@ def _table(rejects: SupplierRejects, places: Mapping[int, PlacedPiece], phrases:
         )
 
     rows = [row(number, record) for number, record in enumerate(rejects.records)]
-    return csv_attachment(f"rejected-{_stem(rejects)}.csv", CSV_COLUMNS, rows, phrases.grammar.csv_separator)
+    return csv_attachment(name, CSV_COLUMNS, rows, phrases.grammar.csv_separator)

@@ -47,12 +47,18 @@ class CollectedPieces:
     places: Mapping[int, PlacedPiece]
 
 
-def collect_pieces(pieces: Sequence[PieceBytes], stem: str, max_bytes: int) -> CollectedPieces:
-    """Up to three files named after `stem`, together at most `max_bytes` of records; later pieces are left out."""
+def collect_pieces(
+    pieces: Sequence[PieceBytes], stem: str, max_bytes: int, names: Mapping[str, str] | None = None
+) -> CollectedPieces:
+    """Up to three files, together at most `max_bytes` of records; later pieces are left out.
+
+    They are named after `stem`, or as `names` says for each extension (`mrc`, `xml`, `bin`).
+    """
     xml_charset = next((each.charset for each in pieces if each.format == "marcxml" and each.is_readable), "utf-8")
     head, tail = _collection(xml_charset)
     files = {"mrc": io.BytesIO(), "xml": io.BytesIO(head), "bin": io.BytesIO()}
-    names = {"mrc": f"rejected-{stem}.mrc", "xml": f"rejected-{stem}.xml", "bin": f"unreadable-{stem}.bin"}
+    if names is None:
+        names = {"mrc": f"rejected-{stem}.mrc", "xml": f"rejected-{stem}.xml", "bin": f"unreadable-{stem}.bin"}
     files["xml"].seek(0, io.SEEK_END)
     places: dict[int, PlacedPiece] = {}
     left = max_bytes

@@ -75,7 +75,7 @@ every_kind = pytest.mark.parametrize("compose", KINDS, ids=lambda each: each.__n
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 Compose = Callable[..., Message]
 
-VOID = {"meta", "br", "hr"}
+VOID = {"meta", "br", "hr", "wbr"}
 
 
 class Balance(HTMLParser):

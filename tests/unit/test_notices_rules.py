@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from config.reading import read_register
+from config.settings import SAMPLE_REGISTER
 from schemas.expectations import EXPECTATIONS
 from schemas.marc import Record, control_field, data_field
 from schemas.outcomes import HoldingOutcome
@@ -18,12 +20,14 @@ from tasks.matching.verdict import judge
 from tasks.notices import cards, rejects, worklist
 from tasks.notices.cards import record_card
 from tasks.notices.decisions import Choice, DecisionLine
+from tasks.notices.gathering_rejects import WHOLE_FILE_RULES
 from tasks.notices.message import NoticeKind
 from tasks.notices.wording import Reason, standard_book
 from tasks.notices.worklist import EvidenceKind, evidence_from, why_it_waits
 
 TASKS = Path(__file__).parents[2] / "tasks"
 PHRASES = standard_book().source
+REGISTER = read_register(SAMPLE_REGISTER)
 
 
 def first_words(folder: str, *calls: str) -> set[str]:
@@ -61,7 +65,7 @@ def test_every_holding_that_is_rejected_or_waits_has_words() -> None:
     rejected = holding_rules(HoldingOutcome.REJECTED)
     waiting = holding_rules(HoldingOutcome.WAITING)
     assert rejected == {"holding_unfit", "no_bib", "bib_rejected"}
-    assert waiting == {"bib_in_review", "guard:holding_delete"}
+    assert waiting == {"bib_in_review"}
     assert {f"reason.{rule}" for rule in rejected | waiting} <= PHRASES.phrases.keys()
     assert {f"fault.{rule}" for rule in rejected} <= PHRASES.phrases.keys()
 
@@ -88,8 +92,23 @@ def test_rules_of_matching_are_said_by_family(rule: str, said: str) -> None:
 
 
 def test_every_class_that_can_be_held_has_a_name() -> None:
-    keys = {each.change_class.removeprefix("quality:") for each in EXPECTATIONS} | {"bib_replace", "holding_delete"}
+    guarded = {name for classes in REGISTER.guards.flows.values() for name in classes}
+    assert guarded >= {"bib_create", "bib_replace", "holding_delete", "bib_absent"}
+    keys = {each.change_class.removeprefix("quality:") for each in EXPECTATIONS} | guarded
     assert {f"held_class.{key}" for key in keys} <= PHRASES.phrases.keys()
+
+
+def test_every_guard_that_lets_holdings_wait_has_words_for_the_library() -> None:
+    guards = (TASKS / "catalogue" / "load_holdings.py").read_text("utf-8")
+    classes = set(re.findall(r'guard_rule\("(\w+)"\)', guards))
+    assert classes == {"bib_create", "holding_delete"}
+    assert {f"reason.guard:{each}" for each in classes} <= PHRASES.phrases.keys()
+
+
+def test_every_rule_that_ends_a_whole_file_has_words_for_library_and_supplier() -> None:
+    assert {
+        f"{section}.{rule}" for section in ("reason", "fault", "remedy") for rule in WHOLE_FILE_RULES
+    } <= PHRASES.phrases.keys()
 
 
 def test_every_field_of_a_card_has_a_name() -> None:

@@ -1,0 +1,103 @@
+"""Stages of the notices: who is told of a run, and the sending of what waits in the outbox.
+
+Queueing and sending are apart: what is told is settled with the work it tells of, what is sent may have to wait for a
+mail server.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from zoneinfo import ZoneInfo
+
+from prefect.runtime import task_run
+
+from schemas.outcomes import DeliveryState
+from tasks.notices import telling
+from tasks.notices.filing import file_worklist
+from tasks.notices.queue import send_waiting
+from tasks.notices.sending import SmtpSender, mail_sender
+from tasks.stage import run_id, stage, stage_logger
+from tasks.workplace import Workplace, workplace
+
+SEND_RETRIES = 2
+"""A short break in the mail server is waited out; after a longer one the next run sends what is left."""
+
+
+def teller_of(place: Workplace) -> telling.Teller:
+    """What everything that is told from this workplace shares."""
+    zone = ZoneInfo(place.settings.timezone)
+    return telling.Teller(place.register, zone, place.today, place.now, run_id())
+
+
+@stage()
+def notify_libraries(deliveries: list[int]) -> Counter[str]:
+    """Queue what libraries, suppliers and the operator are told of these deliveries; each delivery once.
+
+    Also puts what could not be read into quarantine, and what was not accepted where the supplier finds it.
+    """
+    place = workplace()
+    teller = teller_of(place)
+    told = telling.tell_of_deliveries(place.warehouse, place.zone, teller, deliveries)
+    return told + telling.tell_of_holds(place.warehouse, teller, deliveries)
+
+
+@stage()
+def notify_rejected(deliveries: list[int]) -> Counter[str]:
+    """Queue what suppliers are told of files that were rejected as a whole; each file once."""
+    place = workplace()
+    only = [DeliveryState.REJECTED]
+    return telling.tell_of_deliveries(place.warehouse, place.zone, teller_of(place), deliveries, only)
+
+
+@stage()
+def notify_held(deliveries: list[int]) -> Counter[str]:
+    """Queue what the operator is told of deliveries that wait for approval; each plan once."""
+    place = workplace()
+    return telling.tell_of_holds(place.warehouse, teller_of(place), deliveries)
+
+
+@stage()
+def notify_reverted(delivery_id: int) -> Counter[str]:
+    """Queue a correction to each library that the undoing of a delivery concerns; once."""
+    place = workplace()
+    return telling.tell_of_revert(place.warehouse, teller_of(place), delivery_id)
+
+
+@stage()
+def send_worklist(on_request: bool = False) -> Counter[str]:
+    """Queue the cataloguers' worklist when it has changed since the last one, or on request; file page and CSV."""
+    place = workplace()
+    teller = teller_of(place)
+    with place.warehouse.write(telling.NOTICES_LOCK) as connection:
+        worklist = telling.open_worklist(connection, teller)
+        counts = telling.tell_cataloguers(connection, teller, worklist, on_request=on_request)
+    file_worklist(place.zone, worklist, place.register)
+    return Counter(cases=len(worklist.cases)) + counts
+
+
+@stage(retries=SEND_RETRIES)
+def send_notices() -> Counter[str]:
+    """Send what waits in the outbox: by SMTP where a server is set, else as .eml files. One bad address stops nobody.
+
+    What passing faults leave is tried again, here and in the next run; it never fails the run.
+    """
+    place = workplace()
+    url = place.settings.smtp_url
+    mail = mail_sender(url.get_secret_value() if url else None, place.settings.outbox)
+    catalogue = place.register.catalogue
+    try:
+        counts = send_waiting(
+            place.warehouse,
+            mail,
+            catalogue_name=catalogue.name,
+            sender=catalogue.sender,
+            clock=lambda: place.now,
+            log=stage_logger(),
+        )
+    finally:
+        if isinstance(mail, SmtpSender):
+            mail.close()
+    if counts["later"] and 0 < (task_run.run_count or 0) <= SEND_RETRIES:
+        # Not a SamkatError: this is what a stage's retries are for.
+        raise ConnectionError(f"{counts['later']} e-mails could not be sent yet")
+    return counts
