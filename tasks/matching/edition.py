@@ -75,6 +75,7 @@ _BY_STEM: dict[str, list[tuple[str, str]]] = {}
 for _kind, _phrases in _KINDS.items():
     for _phrase in _phrases:
         _BY_STEM.setdefault(_phrase[:_STEM], []).append((_phrase, _kind))
+_STEMS = re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, _BY_STEM))) + ")")
 # 655 "Lättlästa böcker" is about the readers of a book that may exist in no other version.
 _NOT_IN_MARKS = frozenset({"easy reading"})
 _NOT_IN_TITLES = frozenset({"daisy"})  # a name
@@ -159,12 +160,12 @@ def edition_number(text: str) -> int | None:
     return number
 
 
+@lru_cache(maxsize=16384)
 def edition_kinds(text: str) -> frozenset[str]:
     """The special editions that a text names. "Unabridged" names none."""
     folded = fold(text)
-    words = folded.split()
-    stems = {word[:_STEM] for word in words}
-    if stems.isdisjoint(_BY_STEM):
+    stems = set(_STEMS.findall(folded))
+    if not stems:
         return _NO_KINDS
     padded = f" {folded} "
     kinds = {kind for stem in stems for phrase, kind in _BY_STEM.get(stem, ()) if f" {phrase}" in padded}
