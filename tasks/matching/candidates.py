@@ -21,7 +21,9 @@ FoundBy = dict[int, dict[int, str]]
 _STRENGTH = {"control_number": 0, "isbn_a": 1, "035": 2, "issn": 3, "ean": 4, "isbn_az": 5, "isbn_z": 6, "invalid": 7}
 
 
-def find_candidates(connection: Connection, delivery_id: int, positions: Collection[int]) -> FoundBy:
+def find_candidates(
+    connection: Connection, delivery_id: int, positions: Collection[int], serial_levels: str
+) -> FoundBy:
     """Candidates for the bibs at `positions` of a delivery, in two statements. Deleted bibs are none."""
     if not positions:
         return {}
@@ -30,7 +32,7 @@ def find_candidates(connection: Connection, delivery_id: int, positions: Collect
     for statement in (
         _by_isbn(wanted),
         _by_invalid_isbn(wanted),
-        _by_identifier(wanted),
+        _by_identifier(wanted, serial_levels),
     ):
         for position, bib_id, how in connection.execute(statement):
             known = found[position].get(bib_id)
@@ -39,7 +41,7 @@ def find_candidates(connection: Connection, delivery_id: int, positions: Collect
     return dict(found)
 
 
-def find_range_candidates(connection: Connection, delivery_id: int, low: int, high: int) -> FoundBy:
+def find_range_candidates(connection: Connection, delivery_id: int, low: int, high: int, serial_levels: str) -> FoundBy:
     """Candidates for all bibs with `low < position <= high`."""
     positions = connection.execute(
         sa.select(stage_bib.c.position).where(
@@ -49,7 +51,7 @@ def find_range_candidates(connection: Connection, delivery_id: int, low: int, hi
             stage_bib.c.reject_reason == "",
         )
     ).scalars()
-    return find_candidates(connection, delivery_id, list(positions))
+    return find_candidates(connection, delivery_id, list(positions), serial_levels)
 
 
 def _by_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
@@ -82,14 +84,21 @@ def _by_invalid_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
     )
 
 
-def _by_identifier(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
+def _by_identifier(wanted: sa.CTE, serial_levels: str) -> sa.Select[tuple[int, int, str]]:
     ours, theirs = stage_identifier, core_bib_identifier
+    # The ISSN of a monograph is its series': it would bring hundreds of candidates, and none of them the book.
+    is_serial = sa.exists().where(
+        stage_bib.c.delivery_id == ours.c.delivery_id,
+        stage_bib.c.position == ours.c.position,
+        stage_bib.c.bib_level.in_(list(serial_levels)),
+    )
     return (
         sa.select(ours.c.position, theirs.c.bib_id, ours.c.scheme)
         .select_from(wanted)
         .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
         .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
+        .where(sa.or_(ours.c.scheme != "issn", is_serial))
     )
 
 

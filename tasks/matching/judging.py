@@ -53,7 +53,7 @@ def match_delivery(
             low = work.reached
         high = min(low + chunk_records, last)
         with warehouse.read() as connection:
-            found = find_range_candidates(connection, delivery_id, low, high)
+            found = find_range_candidates(connection, delivery_id, low, high, policy.serial_levels)
             judged = judge_candidates(connection, delivery_id, found, policy)
         with chunk(warehouse, delivery_id, STAGE) as work:
             if work.reached != low or work.is_done:
@@ -87,7 +87,8 @@ def judge_positions(
     connection: Connection, delivery_id: int, positions: Collection[int], policy: MatchingPolicy
 ) -> dict[int, Judgement]:
     """Find and judge the candidates of `positions` anew; those without candidates are not in the result."""
-    return judge_candidates(connection, delivery_id, find_candidates(connection, delivery_id, positions), policy)
+    found = find_candidates(connection, delivery_id, positions, policy.serial_levels)
+    return judge_candidates(connection, delivery_id, found, policy)
 
 
 def judge_candidates(
