@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -50,12 +51,13 @@ def load(
     place.register(settings)
     paths = place.plain_files(files)
     mode = "full" if full else "delta"
+    began_at = datetime.now(UTC)
     with place.warehouse(settings) as warehouse:
         with flow_session(settings, output) as address:
             uris = adopted(settings, paths, "catalogue")
             summaries = run_flow("catalogue_load", "catalogue_load", uris=uris, mode=mode, dry_run=dry_run)
-        told, run_id = told_of(warehouse, summaries, is_preview=dry_run)
-    page = run_page(address, run_id)
+        told = told_of(warehouse, summaries, began_at, is_preview=dry_run)
+    page = run_page(address, told.flow_run_id)
     output.show(
         told.document(mode=mode, run_page=page), lambda console: render_deliveries(console, told, settings, page)
     )

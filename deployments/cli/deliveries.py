@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from deployments.cli.failing import DONE, FAILED, NEEDS_A_PERSON
-from deployments.cli.output import add_row, prose, table
+from deployments.cli.output import print_table, prose
 
 if TYPE_CHECKING:
     from rich.console import Console
     from sqlalchemy.engine import Connection
 
     from config.settings import Settings
+    from tasks.catalogue.trail import HeldPlan
     from tasks.warehouse.overview import DeliveryLine, ReasonLine
 
 BIB_WORDS = {
@@ -28,7 +30,7 @@ HOLDING_WORDS = {
     "updated": "changed",
     "unchanged": "as it was",
     "deleted": "withdrawn",
-    "waiting": "waits for its bib",
+    "waiting": "waits for a decision",
     "refused": "refused by a rule",
     "rejected": "rejected",
 }
@@ -42,7 +44,7 @@ STATE_WORDS = {
     "rejected": "rejected",
     "reverted": "reverted",
 }
-MOST_REASONS = 25
+MOST_REASONS = 40
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,16 @@ class Told:
     deliveries: tuple[DeliveryLine, ...]
     reasons: tuple[ReasonLine, ...]
     is_preview: bool = False
+    repeats: frozenset[int] = frozenset()
+    """Deliveries that had been finished before: recognised, no effect."""
+    plans: tuple[HeldPlan, ...] = ()
+    """Changes of theirs that a guard holds."""
+
+    @property
+    def flow_run_id(self) -> str | None:
+        """The run that did something with one of them."""
+        taken = (each for each in self.deliveries if each.delivery_id not in self.repeats)
+        return next((each.flow_run_id for each in taken if each.flow_run_id), None)
 
     @property
     def exit_code(self) -> int:
@@ -59,17 +71,33 @@ class Told:
         if any(each.state == "rejected" for each in self.deliveries):
             return FAILED
         waits = ("bibs_review", "holdings_waiting")
-        if any(each.state == "held" or any(each.counts[name] for name in waits) for each in self.deliveries):
-            return NEEDS_A_PERSON
-        return DONE
+        is_waiting = any(each.state == "held" or any(each.counts[name] for name in waits) for each in self.deliveries)
+        return NEEDS_A_PERSON if is_waiting or self.plans else DONE
 
     def document(self, **more: Any) -> dict[str, Any]:
         """For `--json`."""
-        return {**more, "dry_run": self.is_preview, "deliveries": self.deliveries, "reasons": self.reasons}
+        return {
+            **more,
+            "dry_run": self.is_preview,
+            "deliveries": self.deliveries,
+            "without_effect": sorted(self.repeats),
+            "reasons": self.reasons,
+            "plans_held": self.plans,
+        }
 
 
-def tell(connection: Connection, delivery_ids: Collection[int], *, is_preview: bool = False) -> Told:
-    """Read what became of these deliveries; of a dry run what would become of them."""
+def tell(
+    connection: Connection,
+    delivery_ids: Collection[int],
+    *,
+    is_preview: bool = False,
+    began_at: datetime | None = None,
+) -> Told:
+    """Read what became of these deliveries; of a dry run what would become of them.
+
+    `began_at` is when the command began: what had been finished before is told to be without effect.
+    """
+    from tasks.catalogue.trail import read_plans
     from tasks.warehouse.overview import deliveries, previewed_counts, reasons
 
     found = deliveries(connection, delivery_ids)
@@ -83,7 +111,11 @@ def tell(connection: Connection, delivery_ids: Collection[int], *, is_preview: b
     )
     loaded = {each.delivery_id for each in found} - previewed
     said = [*reasons(connection, loaded), *reasons(connection, previewed, is_preview=True)]
-    return Told(found, tuple(said), is_preview)
+    repeats = frozenset(
+        each.delivery_id for each in found if began_at and each.finished_at and each.finished_at < began_at
+    )
+    plans = tuple(each for each in read_plans(connection, loaded) if each.state == "held")
+    return Told(found, tuple(said), is_preview, repeats, plans)
 
 
 def render_deliveries(console: Console, told: Told, settings: Settings, run_page: str | None) -> None:
@@ -92,18 +124,25 @@ def render_deliveries(console: Console, told: Told, settings: Settings, run_page
         prose(console, "There was nothing to do.")
         return
     title = "What would become of it (nothing was settled)" if told.is_preview else "What came in"
-    made = table(
-        title, "delivery", "supplier", "file", "state", "bibs", "holdings", "unreadable", numbers=("delivery",)
-    )
-    for each in told.deliveries:
-        state = "previewed" if each.is_preview and each.state != "rejected" else STATE_WORDS[each.state]
-        add_row(
-            made, each.delivery_id, each.sender, each.name, state, counts_in_words(each.counts, "bibs"),
-            counts_in_words(each.counts, "holdings"), each.counts["records_unreadable"] or "",
-        )  # fmt: skip
-    console.print(made)
+    columns = ("delivery", "supplier", "file", "state", "bibs", "holdings", "unreadable")
+    print_table(console, title, columns, (_row(each, told) for each in told.deliveries))
     _render_reasons(console, told.reasons)
     prose(console, *_way_on(told, settings, run_page))
+
+
+def _row(each: DeliveryLine, told: Told) -> tuple[object, ...]:
+    remarks = ["previewed" if each.is_preview and each.state != "rejected" else STATE_WORDS[each.state]]
+    remarks += ["came before: no effect"] if each.delivery_id in told.repeats else []
+    remarks += [f"sent again as {name}: no effect" for name in each.sent_again_as]
+    return (
+        each.delivery_id,
+        each.sender,
+        each.name,
+        "; ".join(remarks),
+        counts_in_words(each.counts, "bibs"),
+        counts_in_words(each.counts, "holdings"),
+        each.counts["records_unreadable"] or None,
+    )
 
 
 def counts_in_words(counts: Mapping[str, int], things: str) -> str:
@@ -121,15 +160,16 @@ def _render_reasons(console: Console, reasons: Sequence[ReasonLine]) -> None:
         grouped[key] = each if known is None else replace(known, number=known.number + each.number)
     if not grouped:
         return
-    made = table("Why", "number", "what", "outcome", "why, in the first record's words", numbers=("number",))
     ordered = sorted(grouped.values(), key=lambda each: (each.record_type, -each.number, each.outcome))
-    for each in ordered[:MOST_REASONS]:
-        words = (BIB_WORDS if each.record_type == "bib" else HOLDING_WORDS).get(each.outcome, each.outcome)
-        outcome = each.outcome if words == each.outcome else f"{each.outcome}: {words}"
-        add_row(made, each.number, each.record_type, outcome, each.reason)
+    rows = [(each.number, each.record_type, _outcome_in_words(each), each.reason) for each in ordered[:MOST_REASONS]]
+    print_table(console, "Why", ("number", "what", "outcome", "why (of the first record)"), rows)
     if len(ordered) > MOST_REASONS:
-        add_row(made, "...", "", "", f"{len(ordered) - MOST_REASONS} further reasons: --json, or view out_record")
-    console.print(made)
+        prose(console, f"{len(ordered) - MOST_REASONS} further reasons: --json has them, and the view out_record.", "")
+
+
+def _outcome_in_words(each: ReasonLine) -> str:
+    words = (BIB_WORDS if each.record_type == "bib" else HOLDING_WORDS).get(each.outcome, each.outcome)
+    return each.outcome if words == each.outcome else f"{each.outcome}: {words}"
 
 
 def _way_on(told: Told, settings: Settings, run_page: str | None) -> list[str]:
@@ -140,8 +180,10 @@ def _way_on(told: Told, settings: Settings, run_page: str | None) -> list[str]:
     ]
     if told.is_preview:
         return [*lines, "Run it again without --dry-run to load it."]
-    if any(each.state == "held" for each in told.deliveries):
-        lines.append("A person is needed: `samkat plans list`")
+    if any(each.delivery_id in told.repeats and each.state in ("reverted", "rejected") for each in told.deliveries):
+        lines.append("What was reverted or rejected before is loaded anew with --again.")
+    if told.plans:
+        lines.append("Something is held for approval: `samkat plans list`")
     if any(each.counts["bibs_review"] for each in told.deliveries):
         lines.append("A cataloguer is needed: `samkat review list`")
     lines += sorted({f"Data docs: {each.docs_uri}" for each in told.deliveries if each.docs_uri})

@@ -89,7 +89,7 @@ def _run_night(
     """Load the catalogue, then each supplier's deliveries; what fails for one supplier stops no other."""
     output.note("Loading the union catalogue ...")
     uris = adopted(settings, catalogue, "catalogue")
-    run_flow("catalogue_load", "catalogue_load", uris=uris, mode="full", dry_run=False)
+    run_flow("catalogue_load", "catalogue_load", uris=uris, mode="delta", dry_run=False)
     ids: list[int] = []
     code = DONE
     for supplier, summaries in _suppliers(settings, output, night):

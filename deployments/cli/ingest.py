@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,8 @@ from deployments.cli.running import flow_session, run_flow, run_page
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from schemas.summaries import DeliverySummary
+    from tasks.warehouse.engine import Warehouse
 
 
 def register(app: typer.Typer) -> None:
@@ -52,14 +55,15 @@ def run_ingest(
 ) -> Told:
     """Hand the files to the landing zone, run the flow, print and return what became of them."""
 
+    began_at = datetime.now(UTC)
     with place.warehouse(settings) as warehouse:
         with flow_session(settings, output) as address:
             uris = adopted(settings, paths, supplier)
             summaries = run_flow(
                 "supplier_ingest", "supplier_ingest", supplier=supplier, uris=uris, dry_run=dry_run, again=again
             )
-        told, run_id = told_of(warehouse, summaries, is_preview=dry_run)
-    page = run_page(address, run_id)
+        told = told_of(warehouse, summaries, began_at, is_preview=dry_run)
+    page = run_page(address, told.flow_run_id)
     output.show(
         told.document(supplier=supplier, run_page=page),
         lambda console: render_deliveries(console, told, settings, page),
@@ -75,9 +79,10 @@ def adopted(settings: Settings, paths: Iterable[Path], sender: str) -> list[str]
     return [zone.adopt(path, sender) for path in paths]
 
 
-def told_of(warehouse: Any, summaries: Iterable[Any], *, is_preview: bool = False) -> tuple[Told, str | None]:
-    """What became of the deliveries that a flow summed up, and the id of its run."""
-
+def told_of(
+    warehouse: Warehouse, summaries: Iterable[DeliverySummary], began_at: datetime, *, is_preview: bool = False
+) -> Told:
+    """What became of the deliveries that a flow summed up."""
     with warehouse.read() as connection:
-        told = tell(connection, [each.delivery_id for each in summaries], is_preview=is_preview)
-    return told, next((each.flow_run_id for each in told.deliveries if each.flow_run_id), None)
+        ids = [each.delivery_id for each in summaries]
+        return tell(connection, ids, is_preview=is_preview, began_at=began_at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 PLAIN_WIDTH = 160
 """Columns of a table that goes to a file or a pipe; COLUMNS overrides it. A terminal has its own."""
@@ -78,24 +77,21 @@ def console_for_people() -> Console:
     )
 
 
-def table(title: str, *columns: str, numbers: Iterable[str] = ()) -> Table:
-    """An empty table in the one style of all commands; the columns named in `numbers` are set to the right."""
+def print_table(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table in the one style of all commands. Columns without a single value are left out, numbers stand right."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    all_rows = [["" if cell is None else cell for cell in row] for row in rows]
+    filled = [index for index in range(len(columns)) if any(row[index] != "" for row in all_rows)]
     made = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    to_the_right = set(numbers)
-    for name in columns:
-        made.add_column(name, justify="right" if name in to_the_right else "left", overflow="fold")
-    return made
-
-
-def add_row(made: Table, *cells: object) -> None:
-    """A row of texts; None is an empty cell."""
-    from rich.text import Text
-
-    made.add_row(*("" if cell is None else cell if isinstance(cell, Text) else str(cell) for cell in cells))
+    for index in filled:
+        is_number = all(isinstance(row[index], int | float) for row in all_rows if row[index] != "")
+        made.add_column(columns[index], justify="right" if is_number else "left", overflow="fold")
+    for row in all_rows:
+        made.add_row(*(str(row[index]) for index in filled))
+    console.print(made)
 
 
 def prose(console: Console, *lines: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deployments.cli import place
 from deployments.cli.options import AsJson, By, command, group
-from deployments.cli.output import Output, add_row, prose, table
+from deployments.cli.output import Output, print_table, prose
 from deployments.cli.running import flow_session, run_flow
 from schemas.errors import UsageError
 
@@ -46,17 +47,28 @@ def _render_list(console: Console, settings: Settings, found: list[ReviewLine]) 
         return
     today = settings.business_date()
     columns = ("review", "due", "supplier", "file, record", "title", "ISBN", "why", "libraries", "owner")
-    made = table(f"{len(found)} in review", *columns, numbers=("review",))
-    for each in found:
-        due = f"{each.due_on}{' LATE' if each.due_on < today else ''}{' loaded' if each.provisional_bib_id else ''}"
-        add_row(
-            made, each.review_id, due, each.sender, f"{each.file_name}, {each.position}", each.title, each.isbn13,
-            each.reason, " ".join(each.libraries), each.owner,
-        )  # fmt: skip
-    console.print(made)
+    rows = (
+        (
+            each.review_id,
+            _due(each, today),
+            each.sender,
+            f"{each.file_name}, {each.position}",
+            each.title,
+            each.isbn13,
+            each.reason,
+            " ".join(each.libraries),
+            each.owner,
+        )
+        for each in found
+    )
+    print_table(console, f"{len(found)} in review", columns, rows)
     prose(
         console, "`samkat review show ID` shows one side by side; `samkat review worklist` writes all as HTML and CSV."
     )
+
+
+def _due(each: ReviewLine, today: date) -> str:
+    return f"{each.due_on}{' LATE' if each.due_on < today else ''}{' loaded' if each.provisional_bib_id else ''}"
 
 
 @command(app, "show", "samkat review show 4")
@@ -104,12 +116,16 @@ def _render_candidate(console: Console, case: ReviewCase, candidate: Candidate) 
     from tasks.notices.cards import compare_cards
 
     title = f"Bib {candidate.bib_id} ({candidate.control_number}): {candidate.verdict}, {candidate.score:.2f} points"
-    made = table(title, "field", "", "delivered", "in the catalogue")
-    for field in compare_cards(case.incoming, candidate.card):
-        left = " ".join(segment.text for segment in field.incoming)
-        right = " ".join(segment.text for segment in field.candidate)
-        add_row(made, field.name.replace("_", " "), _SIGNS[field.relation], left, right)
-    console.print(made)
+    rows = (
+        (
+            field.name.replace("_", " "),
+            _SIGNS[field.relation],
+            " ".join(segment.text for segment in field.incoming),
+            " ".join(segment.text for segment in field.candidate),
+        )
+        for field in compare_cards(case.incoming, candidate.card)
+    )
+    print_table(console, title, ("field", "", "delivered", "in the catalogue"), rows)
     ranks = {"veto": 0, "doubt": 1, "feature": 2}
     for each in sorted(candidate.evidence, key=lambda one: (ranks[one.kind], -abs(one.points), one.name)):
         weight = f"{each.points:+.2f}" if each.kind == "feature" else str(each.kind)
@@ -136,28 +152,31 @@ def decide(
 ) -> None:
     """Decide reviews, one here or many from the worklist's CSV; the holdings that waited are loaded at once.
 
-    Lines of the CSV that cannot be understood are listed, the others count; then the command ends with 2.
+    Decisions that cannot be taken are listed and the others count; the command ends with 2 then.
     """
     from tasks.warehouse.overview import reviews
 
     decisions, problems = _decisions(review_id, match, new, reject, csv)
     output, settings = Output(as_json), place.settings()
+    place.register(settings)
+    done: dict[str, str] = {}
     with place.warehouse(settings) as warehouse:
-        said: Any = None
         if decisions:
             with flow_session(settings, output):
-                said = run_flow("review_decide", "review_decide", decisions=decisions, by=by)
+                report = run_flow("review_decide", "review_decide", decisions=decisions, by=by)
+            done = report["done"]
+            problems += [f"review {key}: {problem}" for key, problem in report["problems"].items()]
         with warehouse.read() as connection:
-            lines = reviews(connection, [int(each["review_id"]) for each in decisions])
-    document = {"by": by, "reviews": lines, "report": said, "problems": problems}
-    output.show(document, lambda console: _render_decided(console, lines, problems))
+            lines = reviews(connection, decisions)
+    document = {"by": by, "reviews": lines, "done": done, "problems": problems}
+    output.show(document, lambda console: _render_decided(console, lines, done, problems))
     raise typer.Exit(UsageError.exit_code if problems else 0)
 
 
 def _decisions(
     review_id: int | None, match: int | None, new: bool, reject: bool, csv: Path | None
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """What was decided, as the flow takes it, and lines of a CSV that were not understood."""
+) -> tuple[dict[int, str], list[str]]:
+    """What was decided, by review, and lines of a CSV that were not understood."""
     chosen = [f"match:{match}"] if match is not None else []
     chosen += ["new"] if new else []
     chosen += ["reject"] if reject else []
@@ -171,29 +190,34 @@ def _decisions(
         raise UsageError(
             f"{len(chosen) or 'no'} decisions for review {review_id}", remedy="say one of --match BIB, --new, --reject"
         )
-    return [{"review_id": review_id, "decision": chosen[0]}], []
+    return {review_id: chosen[0]}, []
 
 
-def _from_csv(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _from_csv(path: Path) -> tuple[dict[int, str], list[str]]:
     from tasks.notices.decisions import read_decisions
 
     with place.plain_files([path])[0].open("rb") as stream:
         decisions, problems = read_decisions(stream)
     if not decisions and not problems:
         raise UsageError("nothing is decided in it", file=str(path), remedy="fill in the column `decision`")
-    taken = [{"review_id": each.review_id, "decision": str(each)} for each in decisions]
-    return taken, [f"{path}, {each}" for each in problems]
+    return {each.review_id: str(each) for each in decisions}, [f"{path}, {each}" for each in problems]
 
 
-def _render_decided(console: Console, lines: list[ReviewLine], problems: list[str]) -> None:
-
-    if lines:
-        made = table("Decided", "review", "title", "state", "decision", "by", "still wait", numbers=("review",))
-        for each in lines:
-            add_row(
-                made, each.review_id, each.title, each.state, each.decision, each.decided_by, " ".join(each.libraries)
-            )
-        console.print(made)
+def _render_decided(console: Console, lines: list[ReviewLine], done: dict[str, str], problems: list[str]) -> None:
+    columns = ("review", "title", "state", "decision", "by", "what came of it")
+    rows = [
+        (
+            each.review_id,
+            each.title,
+            each.state,
+            each.decision,
+            each.decided_by,
+            done.get(str(each.review_id), "nothing"),
+        )
+        for each in lines
+    ]
+    if rows:
+        print_table(console, "Decided", columns, rows)
     prose(console, *(f"Not taken: {problem}" for problem in problems))
 
 

@@ -50,7 +50,7 @@ def run_page(address: ServerAddress, flow_run_id: str | None) -> str | None:
 
 def _shorten_console_log() -> None:
     """On the console Samkat's own lines and retries, a line each; the Prefect UI keeps everything."""
-    for handler in logging.getLogger("prefect").handlers:
+    for handler in logging.getLogger().handlers:
         if not any(isinstance(each, _ForPeople) for each in handler.filters):
             handler.addFilter(_ForPeople())
             handler.setFormatter(_OneLine("%(asctime)s  %(message)s", "%H:%M:%S"))

@@ -9,7 +9,7 @@ import typer
 from deployments.cli import place
 from deployments.cli.deliveries import STATE_WORDS, counts_in_words
 from deployments.cli.options import AsJson, command
-from deployments.cli.output import Output, add_row, prose, table
+from deployments.cli.output import Output, print_table, prose
 from deployments.cli.server import in_words
 
 if TYPE_CHECKING:
@@ -55,17 +55,18 @@ def _render(console: Console, settings: Settings, found: Overview, server: list[
 
 def _render_waiting(console: Console, settings: Settings, found: Overview) -> None:
 
-    made = table("Waits for a person", "what", "number", "since", "late", "what to do", numbers=("number", "late"))
-    rows: list[tuple[str, Waiting, str]] = [
+    waiting: list[tuple[str, Waiting, str]] = [
         ("bibs in review", found.reviews, "samkat review list"),
         ("changes held by a guard", found.plans, "samkat plans list"),
         ("e-mails not sent", found.notices, "the next run sends them; failed ones: view out_notice"),
     ]
-    for name, waiting, remedy in rows:
-        if waiting.number:
-            add_row(made, name, waiting.number, place.moment(waiting.since, settings), waiting.late or "", remedy)
-    if made.row_count:
-        console.print(made)
+    rows = [
+        (name, each.number, place.moment(each.since, settings), each.late or None, remedy)
+        for name, each, remedy in waiting
+        if each.number
+    ]
+    if rows:
+        print_table(console, "Waits for a person", ("what", "number", "since", "late", "what to do"), rows)
     else:
         prose(console, "Nothing waits for a person.", "")
 
@@ -77,17 +78,22 @@ def _render_deliveries(console: Console, settings: Settings, found: Overview) ->
         return
     states = ", ".join(f"{number} {state}" for state, number in sorted(found.deliveries_by_state.items()))
     shown = {each.delivery_id: each for each in (*found.unfinished, *found.newest)}
-    made = table(
-        f"Deliveries: {states}", "delivery", "received", "sender", "file", "state", "bibs", "holdings", "remark",
-        numbers=("delivery",),
-    )  # fmt: skip
-    for each in sorted(shown.values(), key=lambda line: -line.delivery_id):
-        received = place.moment(each.received_at, settings)
-        add_row(
-            made, each.delivery_id, received, each.sender, each.name, STATE_WORDS[each.state],
-            counts_in_words(each.counts, "bibs"), counts_in_words(each.counts, "holdings"), each.hold_reason,
-        )  # fmt: skip
-    console.print(made)
+    columns = ("delivery", "received", "sender", "file", "state", "bibs", "holdings", "unreadable", "remark")
+    rows = (
+        (
+            each.delivery_id,
+            place.moment(each.received_at, settings),
+            each.sender,
+            each.name,
+            STATE_WORDS[each.state],
+            counts_in_words(each.counts, "bibs"),
+            counts_in_words(each.counts, "holdings"),
+            each.counts["records_unreadable"] or None,
+            each.hold_reason,
+        )
+        for each in sorted(shown.values(), key=lambda line: -line.delivery_id)
+    )
+    print_table(console, f"Deliveries: {states}", columns, rows)
 
 
 def _render_runs(console: Console, settings: Settings, found: Overview) -> None:
@@ -95,14 +101,18 @@ def _render_runs(console: Console, settings: Settings, found: Overview) -> None:
     if not found.runs:
         prose(console, "No flow has run yet.")
         return
-    made = table("Runs", "started", "flow", "about", "state", "seconds", "totals", numbers=("seconds",))
-    for each in found.runs:
-        took = f"{(each.finished_at - each.started_at).total_seconds():.1f}" if each.finished_at else ""
-        totals = ", ".join(
-            f"{name.replace('_', ' ')} {value}" for name, value in each.summary.items() if value and _is_count(value)
+    rows = (
+        (
+            place.moment(each.started_at, settings),
+            each.flow,
+            each.subject,
+            each.state,
+            round((each.finished_at - each.started_at).total_seconds(), 1) if each.finished_at else None,
+            ", ".join(f"{name} {value}" for name, value in each.summary.items() if value and _is_count(value)),
         )
-        add_row(made, place.moment(each.started_at, settings), each.flow, each.subject, each.state, took, totals)
-    console.print(made)
+        for each in found.runs
+    )
+    print_table(console, "Runs", ("started", "flow", "about", "state", "seconds", "totals"), rows)
 
 
 def _is_count(value: object) -> bool:

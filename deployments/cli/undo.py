@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.cli import place
 from deployments.cli.options import AsJson, DryRun, command
-from deployments.cli.output import Output, add_row, plain, prose, table
+from deployments.cli.output import Output, prose
 from deployments.cli.running import flow_session, run_flow
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tasks.warehouse.overview import DeliveryLine
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +36,7 @@ def register(app: typer.Typer) -> None:
         from tasks.warehouse.overview import deliveries
 
         output, settings = Output(as_json), place.settings()
+        place.register(settings)
         with place.warehouse(settings) as warehouse:
             with warehouse.read() as connection:
                 if not deliveries(connection, [delivery_id]):
@@ -39,26 +45,20 @@ def register(app: typer.Typer) -> None:
                 report = run_flow("revert", "revert", delivery_id=delivery_id, dry_run=dry_run)
             with warehouse.read() as connection:
                 (line,) = deliveries(connection, [delivery_id])
-        document = {"dry_run": dry_run, "delivery": line, "report": plain(report)}
-        output.show(document, lambda console: _render(console, line, document["report"], dry_run))
+        document = {"dry_run": dry_run, "delivery": line, "report": report}
+        output.show(document, lambda console: _render(console, line, report, dry_run))
 
 
-def _render(console: Any, line: Any, report: Any, dry_run: bool) -> None:
-
+def _render(console: Console, line: DeliveryLine, report: dict[str, Any], dry_run: bool) -> None:
     said = "would be reverted (nothing was changed)" if dry_run else "is reverted"
+    said = "had been reverted before: nothing was done" if report["was_reverted"] else said
     prose(console, f"Delivery {line.delivery_id} of {line.sender} ({line.name}) {said}.")
-    facts = report if isinstance(report, dict) else {}
-    made = table("", "what", "number", numbers=("number",))
-    for name, value in facts.items():
-        if isinstance(value, int) and not isinstance(value, bool) and name != "delivery_id":
-            add_row(made, name.replace("_", " "), value)
-    if made.row_count:
-        console.print(made)
-    survivors = facts.get("survivors") or facts.get("survived") or []
-    if survivors:
-        kept = table("Left as it is", "what", "number", "why", numbers=("number",))
-        for each in survivors:
-            add_row(kept, each["entity"], each["entity_id"], each["why"])
-        console.print(kept)
+    names = {"bibs": "bibs taken back", "holdings": "holdings taken back", "reviews": "reviews withdrawn"}
+    prose(console, *(f"  {name}: {report[key]}" for key, name in names.items() if report[key]))
+    if report["libraries"]:
+        told = "libraries that would be told" if dry_run else "libraries told by e-mail"
+        prose(console, f"  {told}: {', '.join(report['libraries'])}")
+    if report["survivors"]:
+        prose(console, "Left as it is:", *(f"  {each}" for each in report["survivors"]))
     if not dry_run:
         prose(console, "`samkat ingest FILE --supplier CODE --again` loads it again.")

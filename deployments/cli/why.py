@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deployments.cli import place
 from deployments.cli.options import AsJson, command, group
-from deployments.cli.output import Output, add_row, prose, table
+from deployments.cli.output import Output, print_table, prose
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from config.settings import Settings
-    from tasks.catalogue.orders import IsbnExplanation
+    from schemas.register.register import Register
+    from tasks.catalogue.orders import IsbnExplanation, Order
     from tasks.catalogue.trail import HeldPlan, Notice, Step
     from tasks.catalogue.why import BibExplanation, BibVersion, HoldingExplanation, HoldingVersion
 
@@ -44,8 +46,10 @@ def holding(
     from tasks.catalogue.why import why_holding
 
     settings = place.settings()
+    known = place.register(settings)
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         found = why_holding(connection, holding_id)
+    found = replace(found, notices=_for_library(found.notices, found.holding.sigel, known))
     Output(as_json).show(found, lambda console: _render_holding(console, settings, found))
 
 
@@ -60,13 +64,22 @@ def isbn(
     from tasks.marc.isbn import isbn_fact
 
     output, settings = Output(as_json), place.settings()
-    sigel = None if library is None else place.known_sigel(library, place.register(settings))
+    known = place.register(settings)
+    sigel = None if library is None else place.known_sigel(library, known)
     fact = isbn_fact(number, "a", "")
     if fact.isbn13 is None:
         output.note(f"{number!r} is not a valid ISBN (wrong check digit or length); looked for exactly as written.")
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         found = why_isbn(connection, fact.isbn13 or fact.raw, sigel)
+    if sigel is not None:
+        found = replace(found, notices=_for_library(found.notices, sigel, known))
     output.show(found, lambda console: _render_isbn(console, settings, found))
+
+
+def _for_library(notices: tuple[Notice, ...], sigel: str, known: Register) -> tuple[Notice, ...]:
+    """Of the e-mails about a run those that the library got; the warehouse does not know which address is whose."""
+    library = known.library_by_sigel.get(sigel)
+    return tuple(each for each in notices if library is not None and each.recipient == library.contact)
 
 
 def _render_bib(console: Console, settings: Settings, found: BibExplanation) -> None:
@@ -98,17 +111,23 @@ def _render_isbn(console: Console, settings: Settings, found: IsbnExplanation) -
         prose(console, *_bib_in_words(settings, each))
     if found.orders:
         columns = ("delivery", "received", "supplier", "file, record", "byte", "title", "bib", "holdings", "why")
-        made = table("Deliveries that brought it", *columns, numbers=("delivery", "byte"))
-        for order in found.orders[:MOST_STEPS]:
-            copies = ", ".join(f"{each.sigel} {each.outcome or 'undecided'}" for each in order.holdings)
-            where = f"{order.delivery.name}, {order.piece.position}"
-            received = place.moment(order.delivery.received_at, settings)
-            add_row(
-                made, order.delivery.delivery_id, received, order.delivery.sender, where, order.piece.byte_offset,
-                order.piece.title, order.outcome or order.delivery.state, copies, order.reason,
-            )  # fmt: skip
-        console.print(made)
+        rows = (_order_row(settings, order) for order in found.orders[:MOST_STEPS])
+        print_table(console, "Deliveries that brought it", columns, rows)
     _render_around(console, settings, found.plans, found.notices)
+
+
+def _order_row(settings: Settings, order: Order) -> tuple[object, ...]:
+    return (
+        order.delivery.delivery_id,
+        place.moment(order.delivery.received_at, settings),
+        order.delivery.sender,
+        f"{order.delivery.name}, {order.piece.position}",
+        order.piece.byte_offset,
+        order.piece.title,
+        order.outcome or order.delivery.state,
+        ", ".join(f"{each.sigel} {each.outcome or 'undecided'}" for each in order.holdings),
+        order.reason,
+    )
 
 
 def _bib_in_words(settings: Settings, bib: BibVersion) -> list[str]:

@@ -310,7 +310,7 @@ def evidence_in_words(evidence: str) -> tuple[str, ...]:
     return (
         *(f"veto, {each['name']}: {each['text']}" for each in found["vetoes"]),
         *(f"doubt, {each['name']}: {each['text']}" for each in found["doubts"]),
-        *(f"{each['points']:+.2f} {each['feature']}: {each['text']}" for each in features),
+        *(f"{each['points']:+.2f} {each['feature'].replace('_', ' ')}: {each['text']}" for each in features),
     )
 
 

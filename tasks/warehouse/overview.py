@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, DeliveryState, HoldingOutcome, PlanState
 from schemas.warehouse.core import core_notice, core_outcome, core_plan, core_review, core_run
-from schemas.warehouse.raw import raw_delivery, raw_record
+from schemas.warehouse.raw import raw_delivery, raw_delivery_name, raw_record
 from schemas.warehouse.stage import stage_preview
 from tasks.warehouse.bulk import id_set
 
@@ -66,6 +66,7 @@ class DeliveryLine:
     flow_run_id: str | None
     is_preview: bool
     counts: dict[str, int]
+    sent_again_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -271,19 +272,38 @@ def _deliveries(
     connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None
 ) -> tuple[DeliveryLine, ...]:
     counts = ("records_read", "records_unreadable", *BIB_COUNTS, *HOLDING_COUNTS)
-    facts = [name for name in DeliveryLine.__dataclass_fields__ if name != "counts"]
+    facts = [name for name in DeliveryLine.__dataclass_fields__ if name not in ("counts", "sent_again_as")]
     rows = connection.execute(
         sa.select(*(raw_delivery.c[name] for name in (*facts, *counts)))
         .where(condition)
         .order_by(raw_delivery.c.delivery_id.desc())
         .limit(limit)
-    )
+    ).all()
+    again = _sent_again(connection, {row.delivery_id for row in rows})
     return tuple(
         DeliveryLine(
-            **{name: row._mapping[name] for name in facts}, counts={name: row._mapping[name] for name in counts}
+            **{name: row._mapping[name] for name in facts},
+            counts={name: row._mapping[name] for name in counts},
+            sent_again_as=again.get(row.delivery_id, ()),
         )
         for row in rows
     )
+
+
+def _sent_again(connection: Connection, delivery_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Other names under which the same content came."""
+    wanted = id_set(connection, delivery_ids)
+    rows = connection.execute(
+        sa.select(raw_delivery_name.c.delivery_id, raw_delivery_name.c.name)
+        .join(wanted, wanted.c.value == raw_delivery_name.c.delivery_id)
+        .join(raw_delivery, raw_delivery.c.delivery_id == raw_delivery_name.c.delivery_id)
+        .where(raw_delivery_name.c.is_repeat, raw_delivery_name.c.name != raw_delivery.c.name)
+        .order_by(raw_delivery_name.c.delivery_id, raw_delivery_name.c.seen_at, raw_delivery_name.c.name)
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for delivery_id, name in rows:
+        found[delivery_id] = (*found.get(delivery_id, ()), name)
+    return found
 
 
 def _is_overdue(today: date) -> sa.ColumnElement[bool]:

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from deployments.cli.output import Output, add_row, json_text, plain, prose, table
+from deployments.cli.output import Output, json_text, plain, print_table, prose
 from schemas.marc import HoldingLine
 from schemas.outcomes import DeliveryState
 from tasks.warehouse.overview import Waiting
@@ -53,15 +54,24 @@ def test_json_is_one_document_on_stdout_and_notes_go_to_stderr(capsys: pytest.Ca
 
 
 def test_brackets_colons_and_emoji_names_in_titles_are_text(capsys: pytest.CaptureFixture[str]) -> None:
-    def render(console: object) -> None:
-        made = table("Titles [bold]", "title")
-        add_row(made, "[red]Kaos[/red] :smile: [/]")
-        console.print(made)  # type: ignore[attr-defined]
+    def render(console: Console) -> None:
+        print_table(console, "Titles [bold]", ("title",), [("[red]Kaos[/red] :smile: [/]",)])
 
     Output(as_json=False).show({}, render)
     shown = capsys.readouterr().out
     assert "[red]Kaos[/red] :smile: [/]" in shown
     assert "Titles [bold]" in shown
+
+
+def test_a_column_without_a_value_is_left_out_and_numbers_stand_right(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(7, None, "a", ""), (1200, None, None, "")]
+    Output(as_json=False).show(
+        {}, lambda console: print_table(console, "T", ("number", "late", "what", "remark"), rows)
+    )
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert " number   what" in lines
+    assert "      7   a" in lines
+    assert "   1200" in lines
 
 
 def test_a_path_is_never_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
