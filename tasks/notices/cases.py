@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 from schemas.outcomes import HoldingOutcome, Verdict
 from schemas.register.register import Register
 from schemas.warehouse.core import core_bib, core_match, core_outcome, core_review
-from schemas.warehouse.raw import raw_delivery, raw_record
-from schemas.warehouse.stage import stage_bib, stage_holding_line
+from schemas.warehouse.raw import raw_delivery, raw_record, record_taken
+from schemas.warehouse.stage import stage_holding_line
 from tasks.marc.encode import decode
 from tasks.matching.judging import bib_content
 from tasks.notices.cards import RecordCard, record_card
@@ -67,11 +67,10 @@ def _reviews(connection: Connection, review_ids: Collection[int] | None) -> list
             core_review,
             raw_delivery.c.sender,
             raw_delivery.c.name,
-            sa.func.coalesce(stage_bib.c.normalised, raw_record.c.content).label("content"),
+            record_taken.label("content"),
         )
         .join(raw_delivery, raw_delivery.c.delivery_id == core_review.c.delivery_id)
         .join(raw_record, _same_place(raw_record))
-        .outerjoin(stage_bib, _same_place(stage_bib))
         .order_by(core_review.c.due_on, core_review.c.review_id)
     )
     if review_ids is None:

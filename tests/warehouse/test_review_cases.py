@@ -15,7 +15,7 @@ from config.settings import SAMPLE_REGISTER
 from schemas.marc import Record, control_field, data_field
 from schemas.warehouse.core import core_bib, core_match, core_outcome, core_review
 from schemas.warehouse.raw import raw_delivery, raw_record
-from schemas.warehouse.stage import stage_bib, stage_holding_line
+from schemas.warehouse.stage import stage_holding_line
 from tasks.marc.encode import encode
 from tasks.notices.cases import review_cases
 from tasks.notices.worklist import EvidenceKind
@@ -49,11 +49,10 @@ def connection(warehouse: Warehouse):  # type: ignore[no-untyped-def]
             (raw_delivery, {"delivery_id": 1, "kind": "supplier", "sender": "NORDBOK", "sha256": "a", "name": "day.mrc",
                             "uri": "u", "bytes": 1, "state": "settled", "received_at": LATE_EVENING}),
             (raw_record, {"delivery_id": 1, "position": 1, "member_no": 0, "byte_offset": 0, "record_type": "bib",
-                          "charset": "utf-8", "bib_position": 1, "content": record("As it came")}),
+                          "charset": "utf-8", "bib_position": 1, "content": record("As it came"),
+                          "normalised": record("The flounder")}),
             (raw_record, {"delivery_id": 1, "position": 2, "member_no": 0, "byte_offset": 9, "record_type": "holding",
                           "charset": "utf-8", "bib_position": 1, "content": b"x"}),
-            (stage_bib, {"delivery_id": 1, "position": 1, "control_number": "x1", "reject_reason": "", **facts,
-                         "normalised": record("The flounder")}),
             (stage_holding_line, {"delivery_id": 1, "position": 2, "part": 0, "line_no": 1, "owner": "NORDBOK",
                                   "tag": "852", "shelf_mark": "Hce", "public_note": "", "internal_note": "",
                                   "content": "[]"}),
@@ -91,9 +90,11 @@ def test_a_case_holds_both_records_the_evidence_and_who_waits(connection: Connec
     assert case.waiting[0].library_name != "LUNV"
 
 
-def test_a_decided_case_is_shown_when_asked_for_from_the_bytes_as_they_came(connection: Connection) -> None:
+def test_a_decided_case_is_shown_when_asked_for_and_bytes_that_need_no_change_are_taken_as_they_came(
+    connection: Connection,
+) -> None:
     connection.execute(sa.update(core_review).values(state="decided"))
-    connection.execute(sa.delete(stage_bib))
+    connection.execute(sa.update(raw_record).values(normalised=None))
     register = read_register(SAMPLE_REGISTER)
     assert review_cases(connection, register, STOCKHOLM) == ()
     (case,) = review_cases(connection, register, STOCKHOLM, [4])
