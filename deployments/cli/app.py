@@ -5,6 +5,7 @@ The modules of the commands import nothing heavy at their top: `samkat --help` l
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ def build() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     as_json = "--json" in arguments
+    _take_any_letter()
     usage_error = _usage_error()
     try:
         code = typer.main.get_command(build()).main(list(arguments), prog_name="samkat", standalone_mode=False)
@@ -78,6 +80,13 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:
         return report_failure(error, as_json)
+
+
+def _take_any_letter() -> None:
+    """Titles hold letters, and file names bytes, that a terminal may not know: better a `?` than no answer."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _wrong_use(error: typer.BadParameter, as_json: bool) -> int:

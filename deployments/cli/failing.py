@@ -37,7 +37,8 @@ def report_failure(error: BaseException, as_json: bool) -> int:
         from deployments.cli.output import json_text
 
         documents = [_as_document(each) for each in failures]
-        print(json_text({"exit_code": code, "error": documents[0], "further_errors": documents[1:]}))
+        document = {"exit_code": code, "error": documents[0], "further_errors": documents[1:]}
+        print(json_text(document, sys.stdout.encoding))
     return code
 
 

@@ -42,11 +42,12 @@ def plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
 
 
-def json_text(document: Any) -> str:
-    """`document` as one JSON text, readable by people too."""
+def json_text(document: Any, encoding: str | None = "utf-8") -> str:
+    """`document` as one JSON text, readable by people too; letters that `encoding` may not hold are escaped."""
     import json
 
-    return json.dumps(plain(document), ensure_ascii=False, indent=2)
+    is_unicode = (encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(plain(document), ensure_ascii=not is_unicode, indent=2)
 
 
 class Output:
@@ -58,7 +59,7 @@ class Output:
     def show(self, document: Any, render: Callable[[Console], None]) -> None:
         """Print the answer: `document` as JSON, or what `render` prints on the console it is given."""
         if self.as_json:
-            print(json_text(document))
+            print(json_text(document, sys.stdout.encoding))
         else:
             render(console_for_people())
 

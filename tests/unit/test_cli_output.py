@@ -39,6 +39,11 @@ def test_everything_that_commands_hold_becomes_plain_json() -> None:
     }
 
 
+def test_letters_that_the_terminal_may_not_know_are_escaped() -> None:
+    assert json_text(["Å≠"], "iso8859-1") == '[\n  "\\u00c5\\u2260"\n]'
+    assert json_text(["Å≠"], "UTF-8") == '[\n  "Å≠"\n]'
+
+
 def test_what_json_cannot_hold_is_refused() -> None:
     with pytest.raises(TypeError, match="a object cannot be written as JSON"):
         plain(object())

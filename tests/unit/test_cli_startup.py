@@ -76,3 +76,23 @@ def test_wrong_use_of_a_command_that_runs_a_flow_is_told_before_prefect_is_impor
     assert done.returncode == 2
     assert "there is no such file" in done.stderr
     assert "prefect" not in loaded(done)
+
+
+def test_a_terminal_that_knows_few_letters_still_gets_its_answer(home: Path) -> None:
+    environment = {**os.environ, "SAMKAT_HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.cli", "ingest", "Åäö.mrc", "--supplier", "NORDBOK"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert "where: ???.mrc" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly(home: Path) -> None:
+    command = f"{sys.executable} -m deployments.cli --help | true"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

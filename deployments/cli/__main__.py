@@ -1,0 +1,5 @@
+"""`python -m deployments.cli`: the same as `samkat`."""
+
+from deployments.cli import main
+
+main()
