@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -78,12 +78,18 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, description="Port of the local Prefect server; none: a free one is chosen and remembered"
     )
     chunk_records: int = Field(20_000, ge=1, description="Records a transaction commits together")
-    parse_in_second_process: bool = Field(False, description="Parse large deliveries in a process of their own")
+    parse_in_second_process: bool = Field(True, description="Parse large deliveries in a process of their own")
     max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Bytes a gzip or zip file may unpack to")
     max_members: int = Field(1_000, ge=1, le=32_767, description="Entries a zip file may hold")
     max_ratio: float = Field(200.0, gt=1, description="Unpacked bytes for a packed byte, over a whole file")
     stable_seconds: float = Field(
         5.0, ge=0, description="A file younger than this may still be written to and is not taken yet"
+    )
+    # Not named `data_docs`: that is the folder.
+    data_docs_mode: Literal["background", "wait", "off"] = Field(
+        "background",
+        validation_alias=f"{PREFIX}DATA_DOCS",
+        description="When the pages of the quality checks are made after an ingest: background, wait or off",
     )
     debug: bool = Field(False, description="Show tracebacks with errors, and every line that Prefect logs")
 
@@ -216,7 +222,8 @@ def _explained(error: ValidationError) -> ConfigurationError:
     found = [each for each in error.errors(include_url=False) if each["type"] != "default_factory_not_called"]
     first, *others = found
     name = str(first["loc"][0]) if first["loc"] else ""
-    name = "register_folder" if name == f"{PREFIX}REGISTER" else name
+    # An alias is reported in place of the field.
+    name = next((each for each in Settings.model_fields if variable_of(each) == name), name)
     field = Settings.model_fields.get(name)
     is_secret = field is not None and "SecretStr" in str(field.annotation)
     value = masked(str(first["input"])) if not is_secret else "the value given"

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import DeliveryRejectedError
 from schemas.marc import StagedPiece
-from tasks.catalogue.staging import StagedMember
+from tasks.catalogue.staging import RowBatch, StagedMember, StagingRules, row_batches
 from tasks.landing.unpack import Member, UnpackLimits, members_of
 from tasks.marc.reading import ReadingRules, open_delivery
 
 BATCH = 2_000
 UNREADABLE_MEMBER_BYTES = 1024 * 1024
+
+
+def rows_of_stream(
+    stream: BinaryIO, name: str, delivery_id: int, reading: ReadingRules, rules: StagingRules, limits: UnpackLimits,
+    size: int,
+) -> Iterator[RowBatch]:  # fmt: skip
+    """The rows of a delivery's file, in batches of about `size` pieces."""
+    return row_batches(delivery_id, staged_members(stream, name, reading, limits), rules, size)
+
+
+def rows_of_file(
+    path: Path, name: str, delivery_id: int, reading: ReadingRules, rules: StagingRules, limits: UnpackLimits, size: int
+) -> Iterator[RowBatch]:
+    """As `rows_of_stream`, of a file that this process opens itself: what a second process runs."""
+    with path.open("rb") as stream:
+        yield from rows_of_stream(stream, name, delivery_id, reading, rules, limits, size)
 
 
 def staged_members(stream: BinaryIO, name: str, rules: ReadingRules, limits: UnpackLimits) -> Iterator[StagedMember]:

@@ -7,9 +7,10 @@ position it reached, so a killed staging reads the file again but writes only wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -72,11 +73,17 @@ class StagingRules:
 
 
 @dataclass
-class StagingRows:
-    """Rows of one chunk, ready for bulk loading."""
+class RowBatch:
+    """Rows of some pieces of one member, ready for bulk loading. Picklable: batches may be made in another process."""
 
     delivery_id: int
     rules: StagingRules
+    member_no: int
+    member_name: str
+    format: str
+    last_position: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """Pieces by `bib`, `holding`, `unreadable`; `embedded` holdings are counted beside them."""
     raw: list[tuple[Any, ...]] = field(default_factory=list)
     bibs: list[tuple[Any, ...]] = field(default_factory=list)
     isbns: list[tuple[Any, ...]] = field(default_factory=list)
@@ -86,6 +93,9 @@ class StagingRows:
 
     def add(self, piece: StagedPiece, bib_position: int | None) -> None:
         """Take in one piece; `bib_position` is the bib that a holding record belongs to."""
+        self.last_position = piece.position
+        self.counts[piece.record_type] += 1
+        self.counts["embedded"] += len(piece.holdings) if piece.record_type == "bib" else 0
         bib, holdings = piece.bib, piece.holdings
         number, title, isbn13, sigel, normalised = "", None, None, None, None
         if bib is not None:
@@ -127,50 +137,71 @@ class StagingRows:
             (*place, line_no, *line[:-1], line.owner or owner) for line_no, line in enumerate(holding.lines, 1)
         ]
 
-    def write(self, connection: Connection) -> None:
-        """Load the rows; raises the driver's error where a position is there already."""
-        bulk_insert(connection, raw_record, RAW_COLUMNS, self.raw)
-        bulk_insert(connection, stage_bib, BIB_COLUMNS, self.bibs)
-        bulk_insert(connection, stage_isbn, ISBN_COLUMNS, self.isbns)
-        bulk_insert(connection, stage_identifier, IDENTIFIER_COLUMNS, self.identifiers)
-        bulk_insert(connection, stage_holding, HOLDING_COLUMNS, self.holdings)
-        bulk_insert(connection, stage_holding_line, LINE_COLUMNS, self.lines)
+    def write(self, connection: Connection, after: int = 0) -> None:
+        """Load the rows of the positions behind `after`."""
+        for table, columns, rows in (
+            (raw_record, RAW_COLUMNS, self.raw),
+            (stage_bib, BIB_COLUMNS, self.bibs),
+            (stage_isbn, ISBN_COLUMNS, self.isbns),
+            (stage_identifier, IDENTIFIER_COLUMNS, self.identifiers),
+            (stage_holding, HOLDING_COLUMNS, self.holdings),
+            (stage_holding_line, LINE_COLUMNS, self.lines),
+        ):
+            wanted = rows if after < self.raw[0][1] else [row for row in rows if row[1] > after]
+            bulk_insert(connection, table, columns, wanted)
+
+
+def row_batches(
+    delivery_id: int, members: Iterable[StagedMember], rules: StagingRules, size: int
+) -> Iterator[RowBatch]:
+    """The rows of a delivery, in batches of about `size` pieces of one member each. Pure: no database is touched.
+
+    A holding belongs to the bib before it; the reader gives it a `reject_reason` where a piece between them makes
+    that doubtful.
+    """
+    for member in members:
+        bib_position: int | None = None
+        batch = RowBatch(delivery_id, rules, member.member_no, member.name, member.format)
+        for piece in chain.from_iterable(member.pieces):
+            if piece.record_type == "bib":
+                bib_position = piece.position
+            batch.add(piece, bib_position)
+            if len(batch.raw) >= size:
+                yield batch
+                batch = RowBatch(delivery_id, rules, member.member_no, member.name, member.format)
+        if batch.raw:
+            yield batch
 
 
 def stage_delivery(
     warehouse: Warehouse,
     delivery_id: int,
-    members: Iterable[StagedMember],
-    rules: StagingRules,
+    batches: Iterable[RowBatch],
     *,
-    chunk_records: int,
     now: datetime,
     verify: Callable[[Connection], None] | None = None,
 ) -> Counter[str]:
     """Write a delivery's pieces; returns counts of `bib`, `holding`, `embedded` and `unreadable`.
 
-    Rows are committed in chunks of about `chunk_records` pieces. Raises whatever the reader raises
-    (`DeliveryRejectedError`); chunks committed until then stay, and a second call goes on after them. `verify` looks
-    at all that was staged before the delivery counts as staged, and may raise as well.
+    A batch is a transaction. Raises whatever the reader raises (`DeliveryRejectedError`); batches committed until
+    then stay, and a second call goes on after them. `verify` looks at all that was staged before the delivery counts
+    as staged, and may raise as well.
     """
     counts: Counter[str] = Counter()
-    bib_position: int | None = None
-    for member in members:
-        pieces_before, embedded_before = counts.total() - counts["embedded"], counts["embedded"]
-        bib_position = None
-        for batch in _batches(member.pieces, chunk_records):
-            rows = StagingRows(delivery_id, rules)
-            with chunk(warehouse, delivery_id, STAGE) as work:
-                for piece in batch:
-                    bib_position = _count(counts, piece, bib_position)
-                    if piece.position > work.reached:
-                        rows.add(piece, bib_position)
-                if rows.raw:
-                    rows.write(work.connection)
-                    work.advance(batch[-1].position)
-        pieces = counts.total() - counts["embedded"] - pieces_before
-        _store_member(warehouse, delivery_id, member, pieces, counts["embedded"] - embedded_before)
+    members: dict[int, dict[str, Any]] = {}
+    for batch in batches:
+        with chunk(warehouse, delivery_id, STAGE) as work:
+            if batch.last_position > work.reached:
+                batch.write(work.connection, work.reached)
+                work.advance(batch.last_position)
+        counts.update(batch.counts)
+        member = members.setdefault(
+            batch.member_no, {"name": batch.member_name, "format": batch.format, "pieces": 0, "embedded_holdings": 0}
+        )
+        member["pieces"] += len(batch.raw)
+        member["embedded_holdings"] += batch.counts["embedded"]
     with chunk(warehouse, delivery_id, STAGE) as work:
+        _store_members(work.connection, delivery_id, members)
         if verify is not None:
             verify(work.connection)
         work.advance(max(work.reached, counts.total() - counts["embedded"]), done_at=now)
@@ -178,47 +209,11 @@ def stage_delivery(
     return counts
 
 
-def _count(counts: Counter[str], piece: StagedPiece, bib_position: int | None) -> int | None:
-    """Count a piece, and return the bib that it belongs to (its own position for a bib)."""
-    counts[piece.record_type] += 1
-    if piece.record_type == "bib":
-        counts["embedded"] += len(piece.holdings)
-        return piece.position
-    # An unreadable piece may have been a bib: what follows must not be hung on the bib before it.
-    return None if piece.record_type == "unreadable" else bib_position
-
-
-def _batches(pieces: Iterable[Sequence[StagedPiece]], size: int) -> Iterator[list[StagedPiece]]:
-    """Lists of at least `size` pieces (the last may be shorter)."""
-    waiting: list[StagedPiece] = []
-    for some in pieces:
-        waiting += some
-        if len(waiting) >= size:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
-
-
-def _store_member(
-    warehouse: Warehouse, delivery_id: int, member: StagedMember, pieces: int, embedded_holdings: int
-) -> None:
-    with warehouse.write() as connection:
-        connection.execute(
-            sa.delete(raw_member).where(
-                raw_member.c.delivery_id == delivery_id, raw_member.c.member_no == member.member_no
-            )
-        )
-        connection.execute(
-            sa.insert(raw_member).values(
-                delivery_id=delivery_id,
-                member_no=member.member_no,
-                name=member.name,
-                format=member.format,
-                pieces=pieces,
-                embedded_holdings=embedded_holdings,
-            )
-        )
+def _store_members(connection: Connection, delivery_id: int, members: Mapping[int, Mapping[str, Any]]) -> None:
+    connection.execute(sa.delete(raw_member).where(raw_member.c.delivery_id == delivery_id))
+    rows = [{"delivery_id": delivery_id, "member_no": number, **member} for number, member in members.items()]
+    if rows:
+        connection.execute(sa.insert(raw_member), rows)
 
 
 def forget_staged(connection: Connection, delivery_id: int, keep: sa.Select[tuple[int]] | None = None) -> None:

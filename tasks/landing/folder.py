@@ -151,6 +151,10 @@ class FolderZone:
         """See `LandingZone`. Always a `file://` URL with percent-encoding."""
         return self._prefix + quote(check_key(key))
 
+    def local_path(self, uri: str) -> Path | None:
+        """See `LandingZone`."""
+        return self._path(self.key_of(uri))
+
     def key_of(self, uri: str) -> str:
         """See `LandingZone`."""
         if not uri.startswith(self._prefix):

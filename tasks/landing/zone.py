@@ -111,6 +111,10 @@ class LandingZone(Protocol):
         """The URI that a file under `key` has or would have. Raises `KeyRefusedError`."""
         ...
 
+    def local_path(self, uri: str) -> Path | None:
+        """The file behind a URI, where this machine has it as a file; None where it has to be fetched."""
+        ...
+
     def key_of(self, uri: str) -> str:
         """The key behind a URI of this zone. Raises `KeyRefusedError` for a URI that is not of this zone."""
         ...

@@ -23,7 +23,7 @@ from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.levels import LevelReading
-from tasks.catalogue.staging import StagedMember, StagingRules, stage_delivery
+from tasks.catalogue.staging import StagedMember, StagingRules, row_batches, stage_delivery
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Arrival, register_arrival
 
@@ -125,9 +125,8 @@ def stage(warehouse: Warehouse, pieces: Sequence[dict[str, Any]], name: str = "d
             connection, Arrival("supplier", "NORDBOK", sha256, name, f"file:///in/{name}", 3, NOW)
         ).delivery_id
     rules = StagingRules(LevelReading(register_with(supplier()).levels), "NORDBOK")
-    stage_delivery(
-        warehouse, delivery_id, [StagedMember(0, name, "iso2709", [staged])], rules, chunk_records=1000, now=NOW
-    )
+    member = StagedMember(0, name, "iso2709", [staged])
+    stage_delivery(warehouse, delivery_id, row_batches(delivery_id, [member], rules, 1000), now=NOW)
     if values:
         with warehouse.write() as connection:
             connection.execute(
