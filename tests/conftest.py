@@ -7,6 +7,7 @@ server (a URL with the right to create databases).
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from tasks.warehouse.migrate import migrate
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# A test that ingests would otherwise start Great Expectations behind its back.
+os.environ["SAMKAT_DATA_DOCS"] = "off"
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
@@ -40,28 +43,63 @@ def postgresql_url() -> Iterator[str]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> str:
+    """Name of a migrated database, of which every test gets a copy: migrating takes longer than most tests."""
+    name = f"samkat_template_{uuid.uuid4().hex[:12]}"
+    _administer(postgresql_url, f"CREATE DATABASE {name}")
+    # Tests commit some thousand times; what a power cut would lose is of no interest here.
+    _administer(postgresql_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    _migrated(_database(postgresql_url, name))
+    return name
+
+
 @pytest.fixture
-def postgresql_warehouse_url(postgresql_url: str) -> Iterator[str]:
-    """A database of its own on the server."""
+def postgresql_warehouse_url(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
+    """A migrated database of its own on the server."""
     name = f"samkat_{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(
-        sa.make_url(postgresql_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    _administer(
+        postgresql_url,
+        f"CREATE DATABASE {name} TEMPLATE {postgresql_template}",
+        f"ALTER DATABASE {name} SET synchronous_commit = off",
     )
+    yield _database(postgresql_url, name)
+    _administer(postgresql_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _administer(url: str, *statements: str) -> None:
+    admin = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        # Tests commit some thousand times; what a power cut would lose is of no interest here.
-        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    yield sa.make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        for statement in statements:
+            connection.exec_driver_sql(statement)
     admin.dispose()
+
+
+def _database(url: str, name: str) -> str:
+    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _migrated(url: str) -> None:
+    warehouse = connect(url)
+    migrate(warehouse)
+    warehouse.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, of which every test gets a copy."""
+    file = tmp_path_factory.mktemp("template") / "warehouse.db"
+    _migrated(f"sqlite:///{file}")
+    return file
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty warehouse; each test that uses it runs on both engines."""
+    """URL of a migrated warehouse without content; each test that uses it runs on both engines."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'warehouse.db'}"
+        file = tmp_path / "warehouse.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        return f"sqlite:///{file}"
     return str(request.getfixturevalue("postgresql_warehouse_url"))
 
 
@@ -69,7 +107,6 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
     """A migrated warehouse."""
     connected = connect(warehouse_url)
-    migrate(connected)
     yield connected
     connected.dispose()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from config.settings import variable_of
-from tasks.warehouse.migrate import migrate
 from tasks.workplace import Workplace, workplace
 
 OpenPlace = Callable[..., Workplace]
@@ -29,7 +28,6 @@ def open_place(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for name, value in settings.items():
             monkeypatch.setenv(variable_of(name), str(value))
         place = workplace()
-        migrate(place.warehouse)
         place.zone.prepare([supplier.code for supplier in place.register.suppliers])
         opened.append(place)
         return place
