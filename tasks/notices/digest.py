@@ -115,6 +115,7 @@ def compose_library_digest(
         "sections": sections,
         "shown": shown,
         "total": digest.total(),
+        "listed": len(digest.lines),
         "attached": attachments[0].name if attachments else "",
         "catalogue_counts": _catalogue_counts(digest, phrases),
         "files": sorted({line.file_name for line in digest.lines}),

@@ -21,7 +21,7 @@ from schemas.register.register import Register
 from schemas.register.suppliers import Supplier
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
-from schemas.warehouse.stage import stage_bib, stage_holding_line, stage_isbn
+from schemas.warehouse.stage import stage_bib, stage_holding, stage_holding_line, stage_isbn
 from tasks.marc.holdings import SIGEL_MISSING
 from tasks.notices.digest import ORDER, DigestLine, LibraryDigest
 from tasks.notices.wording import Reason
@@ -125,14 +125,15 @@ def _totals(connection: Connection, deliveries: Collection[int], sigels: Collect
 
 
 def _count_bibs(connection: Connection, deliveries: Collection[int], totals: Mapping[Key, Totals]) -> None:
-    """Bibs of all holdings, for digests that do not list all of them."""
-    piece, bib = raw_record.alias("piece"), core_outcome.alias("bib")
+    """Bibs of all holdings, for digests that do not list all of them. Such deliveries are staged still."""
+    bib = core_outcome.alias("bib")
+    staged = sa.and_(_same_place(stage_holding, core_outcome), stage_holding.c.part == core_outcome.c.part)
     rows = connection.execute(
         sa.select(raw_delivery.c.sender, core_outcome.c.sigel, bib.c.outcome, sa.func.count())
         .select_from(core_outcome)
         .join(raw_delivery, raw_delivery.c.delivery_id == core_outcome.c.delivery_id)
-        .join(piece, _same_place(piece, core_outcome))
-        .join(bib, _is_bib(bib, piece))
+        .join(stage_holding, staged)
+        .join(bib, _is_bib(bib, stage_holding))
         .where(_is_ours(connection, deliveries, {sigel for _, sigel in totals}))
         .group_by(raw_delivery.c.sender, core_outcome.c.sigel, bib.c.outcome)
     )

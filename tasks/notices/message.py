@@ -89,6 +89,8 @@ def printable(text: str) -> str:
     surrogates as an escape. Line ends and tabs stay. Only carriage returns and the non-sorting marks of MARC (U+0098,
     U+009C: meant to be invisible) are left out: a cataloguer should see what is there.
     """
+    if text.isprintable():
+        return text
     shown = []
     for character in text:
         if character in "\x98\x9c":

@@ -105,9 +105,13 @@ def queue_messages(
 def _insert(connection: Connection, row: dict[str, Any]) -> int:
     """1 where the row is new, 0 where another run was faster."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(
-        insert(core_notice).values(**row).on_conflict_do_nothing(index_elements=["dedup_key"])
-    ).rowcount
+    stored = connection.execute(
+        insert(core_notice)
+        .values(**row)
+        .on_conflict_do_nothing(index_elements=["dedup_key"])
+        .returning(core_notice.c.notice_id)
+    )
+    return len(stored.all())
 
 
 def _row(message: Message, sender: str) -> dict[str, Any]:

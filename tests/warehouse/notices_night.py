@@ -71,8 +71,12 @@ def notices(warehouse: Warehouse, **where: Any) -> list[sa.Row[Any]]:
 
 def emails(place: Workplace) -> list[EmailMessage]:
     """The .eml files in the outbox's folder, read as a mail program reads them, in the order of their names."""
-    paths = sorted(place.settings.outbox.glob("*.eml")) if place.settings.outbox.exists() else []
-    return [message_from_bytes(path.read_bytes(), policy=default) for path in paths]
+    return read_folder(place.settings.outbox)
+
+
+def read_folder(folder: Path) -> list[EmailMessage]:
+    """The .eml files of a folder, in the order of their names."""
+    return [message_from_bytes(path.read_bytes(), policy=default) for path in sorted(folder.glob("*.eml"))]
 
 
 def text_of(email: EmailMessage) -> str:
