@@ -43,18 +43,28 @@ def split_pieces(stream: BinaryIO, *, max_piece_bytes: int = MAX_PIECE_BYTES) ->
     blank. A piece in which another record begins (the first one lost its end) comes out as two.
     """
     for offset, content in _between_terminators(stream, max_piece_bytes):
-        if len(content) >= max_piece_bytes:
-            yield Piece(offset, content, f"no record terminator (0x1D) within {max_piece_bytes:,} bytes")
+        if len(content) < max_piece_bytes:
+            yield from _pieces(offset, content)
             continue
-        start = _blank_length(content)
-        if start == len(content) or content[start:] == RECORD_END:
-            continue
-        if start:
-            offset, content = offset + start, content[start:]
-        if content[:5] == b"%05d" % len(content):
-            yield Piece(offset, content)
-        else:
-            yield from _resynchronised(offset, content)
+        for start in range(0, len(content), max_piece_bytes):
+            part = content[start : start + max_piece_bytes]
+            if len(part) == max_piece_bytes:
+                yield Piece(offset + start, part, f"no record terminator (0x1D) within {max_piece_bytes:,} bytes")
+            else:
+                yield from _pieces(offset + start, part)
+
+
+def _pieces(offset: int, content: bytes) -> Iterator[Piece]:
+    """What stands before one terminator: nothing, a record, or several of which all but the last lost their end."""
+    start = _blank_length(content)
+    if start == len(content) or content[start:] == RECORD_END:
+        return
+    if start:
+        offset, content = offset + start, content[start:]
+    if content[:5] == b"%05d" % len(content):
+        yield Piece(offset, content)
+    else:
+        yield from _resynchronised(offset, content)
 
 
 def slice_regular(content: bytes) -> Slices | None:
@@ -133,11 +143,9 @@ def _resynchronised(offset: int, content: bytes) -> Iterator[Piece]:
     A record that lost its end has also lost its terminator, and the next one would be lost with it. A leader inside
     counts only where its own length or directory fits, so that text that looks like one does no harm.
     """
-    starts = [0]
-    for match in _LEADER.finditer(content, 24):
-        start = match.start()
-        if start >= starts[-1] + 24 and _begins_record(content[start:]):
-            starts.append(start)
+    first = 1 + (len(UTF8_BOM) if content.startswith(UTF8_BOM) else 0)
+    inside = [match.start() for match in _LEADER.finditer(content, first)]
+    starts = [0, *(start for start in inside if _begins_record(content[start:]))]
     for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
         yield Piece(offset + start, content[start:end])
 

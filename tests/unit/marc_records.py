@@ -26,7 +26,7 @@ def iso(leader: str, fields: Fields, encoding: str = "utf-8") -> bytes:
         body += content
     base = 25 + len(directory)
     size = base + len(body) + 1
-    head = f"{size:05d}{leader[5:12]}{base:05d}{leader[17:]}".encode("latin-1")
+    head = f"{min(size, 99_999):05d}{leader[5:12]}{base:05d}{leader[17:]}".encode("latin-1")
     return head + directory + b"\x1e" + body + b"\x1d"
 
 
@@ -90,3 +90,17 @@ def holding(sigel: str = "Abc", leader: str = HOLDING_LEADER) -> bytes:
 def read(content: bytes, rules: ReadingRules | None = None, **more: int) -> list[StagedPiece]:
     """All pieces of a delivery."""
     return list(read_delivery(io.BytesIO(content), rules=rules or ReadingRules(), **more))
+
+
+class Trickle(io.RawIOBase):
+    """A stream that gives a few bytes at a time, as a socket may."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._content = io.BytesIO(content)
+        self._size = size
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._content.read(self._size)
