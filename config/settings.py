@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, description="Port of the local Prefect server; none: a free one is chosen and remembered"
     )
     chunk_records: int = Field(20_000, ge=1, description="Records a transaction commits together")
-    parse_in_second_process: bool = Field(True, description="Parse large deliveries in a process of their own")
+    second_process: bool = Field(True, description="Let a second process parse and judge large deliveries")
     max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Bytes a gzip or zip file may unpack to")
     max_members: int = Field(1_000, ge=1, le=32_767, description="Entries a zip file may hold")
     max_ratio: float = Field(200.0, gt=1, description="Unpacked bytes for a packed byte, over a whole file")

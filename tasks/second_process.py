@@ -62,7 +62,7 @@ def _items(source: IO[bytes], process: subprocess.Popen[bytes]) -> Iterator[Any]
         if not kind or len(payload) < size:
             raise SamkatError(
                 f"the second process ended unexpectedly (exit status {process.wait()})",
-                remedy="run it again; if it happens again, set SAMKAT_PARSE_IN_SECOND_PROCESS=false and see the log",
+                remedy="run it again; if it happens again, set SAMKAT_SECOND_PROCESS=false and see the log",
             )
         if kind == _END:
             return

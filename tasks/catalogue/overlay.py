@@ -11,7 +11,7 @@ that other libraries put there (docs/register.md, levels: keep). The keep list i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from schemas.marc import Field, MarcRecord, Record, data_field
@@ -19,17 +19,14 @@ from schemas.marc import Field, MarcRecord, Record, data_field
 _IDENTIFIERS = frozenset({"020", "022", "024", "035"})
 _OWN_NUMBER = frozenset({"001", "003"})
 
-KeepRule = Callable[[Field, MarcRecord], bool]
-"""(field of the existing record, incoming record) -> whether the field survives."""
-
 
 def overlay(existing: MarcRecord, incoming: MarcRecord, keep: Sequence[str]) -> Record:
     """The incoming record with what must survive of the existing one, in tag order.
 
     A field that stands in both to the letter is taken once.
     """
-    rules = _rules(tuple(keep))
-    kept = [each for each in existing.fields() if _survives(each, incoming, rules)]
+    keep_list = _keep_list(tuple(keep))
+    kept = [each for each in existing.fields() if keep_list.keeps(each, incoming)]
     present = {_identity(each) for each in kept}
     fresh = [
         _with_creator(each, existing)
@@ -49,26 +46,32 @@ def _identity(each: Field) -> tuple[str, str, str]:
     return each.tag, each.indicators, each.value or "\x1f".join(f"{code}{value}" for code, value in each.subfields)
 
 
-def _survives(each: Field, incoming: MarcRecord, rules: list[KeepRule]) -> bool:
-    if each.tag in _OWN_NUMBER or each.tag in _IDENTIFIERS:
-        return True
-    return any(rule(each, incoming) for rule in rules)
+class KeepList:
+    """A keep list, read once: what of an existing record survives a replacement."""
+
+    def __init__(self, keep: Sequence[str]) -> None:
+        plain = [each for each in keep if not each.startswith("$") and not each.endswith("?")]
+        self._pattern = re.compile("|".join(each.replace("X", r"\d") for each in plain) or r"(?!)")
+        self._codes = frozenset(each[1] for each in keep if each.startswith("$"))
+        self._only_where_missing = frozenset(each[:-1] for each in keep if each.endswith("?"))
+        self._tags: dict[str, bool] = {}
+
+    def keeps(self, each: Field, incoming: MarcRecord) -> bool:
+        """Whether this field of the existing record survives `incoming`."""
+        tag = each.tag
+        by_tag = self._tags.get(tag)
+        if by_tag is None:
+            is_identifier = tag in _OWN_NUMBER or tag in _IDENTIFIERS
+            by_tag = self._tags[tag] = is_identifier or self._pattern.fullmatch(tag) is not None
+        if by_tag or (tag in self._only_where_missing and not incoming.fields(tag)):
+            return True
+        codes = self._codes
+        return any(code in codes for code, _value in each.subfields)
 
 
 @lru_cache(maxsize=64)
-def _rules(keep: tuple[str, ...]) -> list[KeepRule]:
-    return [_rule(each) for each in keep]
-
-
-def _rule(text: str) -> KeepRule:
-    if text.startswith("$"):
-        code = text[1]
-        return lambda each, _incoming: each.first(code) is not None
-    if text.endswith("?"):
-        tag = text[:-1]
-        return lambda each, incoming: each.tag == tag and not incoming.fields(tag)
-    pattern = re.compile(text.replace("X", r"\d"))
-    return lambda each, _incoming: pattern.fullmatch(each.tag) is not None
+def _keep_list(keep: tuple[str, ...]) -> KeepList:
+    return KeepList(keep)
 
 
 def _with_creator(each: Field, existing: MarcRecord) -> Field:

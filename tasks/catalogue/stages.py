@@ -111,7 +111,7 @@ def _row_batches(
     arguments = (row.name, row.delivery_id, reading, rules, place.unpack_limits)
     size = place.settings.chunk_records
     path = place.zone.local_path(uri)
-    if path is not None and place.settings.parse_in_second_process and row.bytes >= LARGE_BYTES:
+    if path is not None and place.settings.second_process and row.bytes >= LARGE_BYTES:
         with closing(in_second_process(rows_of_file, path, *arguments, min(size, PIECES_A_FRAME))) as batches:
             yield batches
     else:

@@ -7,7 +7,8 @@ bibs that have a candidate are looked at in full.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +26,9 @@ from tasks.marc.encode import decode
 from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates
 from tasks.matching.evidence import MatchFeatures, features_of
 from tasks.matching.verdict import Judgement, judge
+from tasks.second_process import in_second_process
 from tasks.warehouse.bulk import bulk_insert, id_set, position_set
-from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.engine import Warehouse, connect
 from tasks.warehouse.ids import current
 from tasks.warehouse.ledger import chunk, set_state
 
@@ -35,34 +37,85 @@ SNAPSHOT = "match_snapshot"
 """Not a stage: its `reached` is the catalogue's change number when matching began."""
 
 
+LARGE_RECORDS = 20_000
+"""From this size on a second process is worth its start (half a second)."""
+RANGES_A_CHUNK = 4
+"""Ranges are smaller than chunks of loading, so that two processes have about as much to do."""
+
+Range = tuple[int, int]
+
+
 def match_delivery(
-    warehouse: Warehouse, delivery_id: int, policy: MatchingPolicy, *, chunk_records: int, now: datetime
+    warehouse: Warehouse,
+    delivery_id: int,
+    policy: MatchingPolicy,
+    *,
+    chunk_records: int,
+    now: datetime,
+    second_process: bool = False,
 ) -> Counter[str]:
     """Judge every bib of a delivery against the catalogue as it is now; returns counts by ending.
 
     Rows go to `stage_verdict` and `stage_match`; a bib without candidates leaves no row (it is new). What changes
-    in the catalogue after this is matched again when the bib is loaded.
+    in the catalogue after this is matched again when the bib is loaded. With `second_process` every other range of a
+    large delivery is judged there; the rows are the same.
     """
     counts: Counter[str] = Counter()
     last = _begin(warehouse, delivery_id)
-    low = 0
     while True:
         with chunk(warehouse, delivery_id, STAGE) as work:
             if work.is_done:
                 return counts
-            low = work.reached
-        high = min(low + chunk_records, last)
-        with warehouse.read() as connection:
-            found = find_range_candidates(connection, delivery_id, low, high, policy.serial_levels)
-            judged = judge_candidates(connection, delivery_id, found, policy)
-        with chunk(warehouse, delivery_id, STAGE) as work:
-            if work.reached != low or work.is_done:
-                continue  # another run at the same delivery was faster
-            write_judgements(work.connection, delivery_id, judged)
-            work.advance(high, done_at=now if high >= last else None)
-            if high >= last:
-                set_state(work.connection, delivery_id, DeliveryState.MATCHED)
-        counts.update(each.ending for each in judged.values())
+            ranges = _ranges(work.reached, last, max(1, chunk_records // RANGES_A_CHUNK))
+        judged = _judged(warehouse, delivery_id, ranges, policy, second_process and last >= LARGE_RECORDS)
+        with closing(judged):
+            for (low, high), judgements in zip(ranges, judged, strict=True):
+                with chunk(warehouse, delivery_id, STAGE) as work:
+                    if work.reached != low or work.is_done:
+                        break  # another run at the same delivery was faster: see how far it got
+                    write_judgements(work.connection, delivery_id, judgements)
+                    work.advance(high, done_at=now if high >= last else None)
+                    if high >= last:
+                        set_state(work.connection, delivery_id, DeliveryState.MATCHED)
+                counts.update(each.ending for each in judgements.values())
+
+
+def _ranges(low: int, last: int, size: int) -> list[Range]:
+    """(low, high] in steps of `size`, at least one."""
+    return [(start, min(start + size, last)) for start in range(low, max(last, low + 1), size)]
+
+
+def _judged(
+    warehouse: Warehouse, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy, second_process: bool
+) -> Generator[dict[int, Judgement], None, None]:
+    """The judgements of each range, in order; every other one from a second process where that is asked for."""
+    if not second_process:
+        for each in ranges:
+            yield judge_range(warehouse, delivery_id, each, policy)
+        return
+    url = warehouse.engine.url.render_as_string(hide_password=False)
+    with closing(in_second_process(judge_ranges, url, delivery_id, ranges[1::2], policy)) as elsewhere:
+        for number, each in enumerate(ranges):
+            yield next(elsewhere) if number % 2 else judge_range(warehouse, delivery_id, each, policy)
+
+
+def judge_ranges(
+    url: str, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy
+) -> Iterator[dict[int, Judgement]]:
+    """What a second process does: its own connection, and the judgements of `ranges` in order."""
+    warehouse = connect(url)
+    try:
+        for each in ranges:
+            yield judge_range(warehouse, delivery_id, each, policy)
+    finally:
+        warehouse.dispose()
+
+
+def judge_range(warehouse: Warehouse, delivery_id: int, within: Range, policy: MatchingPolicy) -> dict[int, Judgement]:
+    """Judge the bibs of a range of positions against the catalogue as it is at this moment."""
+    with warehouse.read() as connection:
+        found = find_range_candidates(connection, delivery_id, *within, policy.serial_levels)
+        return judge_candidates(connection, delivery_id, found, policy)
 
 
 def _begin(warehouse: Warehouse, delivery_id: int) -> int:

@@ -26,6 +26,7 @@ def match_on_isbn(deliveries: list[int]) -> Counter[str]:
             place.register.matching,
             chunk_records=place.settings.chunk_records,
             now=place.now,
+            second_process=place.settings.second_process,
         )
 
     return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED]), work)

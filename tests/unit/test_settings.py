@@ -154,7 +154,7 @@ def test_a_child_in_another_folder_sees_the_same_settings(monkeypatch: pytest.Mo
         home=Path("here"),
         smtp_url="smtp://u:p@mail.example",  # type: ignore[arg-type]
         today=date(2025, 3, 14),
-        parse_in_second_process=True,
+        second_process=True,
         register_folder=Path("policy"),
     )
     for name, value in environment_for_children(settings).items():
