@@ -213,6 +213,10 @@ def _renew(connection: Connection, loading: Loading, change: Change, present: Se
     versions: list[NewVersion] = []
     for each in present:
         bib_id = each.bib_id or 0
+        if each.merged_into is not None:
+            reason = "its number was merged into another bib"
+            outcomes.append(_outcome(each, "kept", "merged_away", reason, bib_id=each.merged_into))
+            continue
         if standing[bib_id] == each.content and not each.is_deleted:
             outcomes.append(
                 _outcome(each, "kept", "kept_identical", "the catalogue's record is as it was", bib_id=bib_id)

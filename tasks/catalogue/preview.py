@@ -13,13 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.warehouse.core import core_bib, core_outcome
+from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_record
 from schemas.warehouse.stage import stage_holding, stage_preview
 from tasks.catalogue.load_holdings import load_staged_holdings
 from tasks.catalogue.loading import Loading
 from tasks.warehouse.bulk import bulk_insert
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
+from tasks.warehouse.ids import current
 
 PREVIEW_COLUMNS = ("position", "part", "record_type", "outcome", "rule", "reason", "sigel", "bib_id")
 
@@ -51,6 +52,7 @@ def preview_delivery(
     and `holdings_<outcome>`; the rows are in `stage_preview`.
     """
     with rolled_back(warehouse) as connection:
+        last_bib = current(connection, "bib")
         last = connection.execute(
             sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == loading.delivery_id)
         ).scalar()
@@ -59,20 +61,19 @@ def preview_delivery(
         for low in range(0, int(last or 0), chunk_records):
             in_range = sa.and_(stage_holding.c.position > low, stage_holding.c.position <= low + chunk_records)
             load_staged_holdings(connection, loading, in_range)
-        rows = _decided(connection, loading.delivery_id)
+        rows = _decided(connection, loading.delivery_id, last_bib)
     with warehouse.write() as connection:
         connection.execute(sa.delete(stage_preview).where(stage_preview.c.delivery_id == loading.delivery_id))
         bulk_insert(connection, stage_preview, PREVIEW_COLUMNS, rows, {"delivery_id": loading.delivery_id})
     return Counter(f"{row[2]}s_{row[3]}" for row in rows)
 
 
-def _decided(connection: Connection, delivery_id: int) -> list[tuple[Any, ...]]:
-    """The outcomes, with the ids of bibs that are only made by this delivery left out: they will be others."""
-    is_old = sa.case((core_bib.c.origin_delivery_id == delivery_id, None), else_=core_outcome.c.bib_id)
+def _decided(connection: Connection, delivery_id: int, last_bib: int) -> list[tuple[Any, ...]]:
+    """The outcomes, without the ids of bibs made since `last_bib` was the last: in the load they will be others."""
+    is_there = core_outcome.c.bib_id <= last_bib
     columns = [core_outcome.c[name] for name in PREVIEW_COLUMNS if name != "bib_id"]
     rows = connection.execute(
-        sa.select(*columns, sa.case((core_bib.c.version == 1, is_old), else_=core_outcome.c.bib_id))
-        .outerjoin(core_bib, core_bib.c.bib_id == core_outcome.c.bib_id)
+        sa.select(*columns, sa.case((is_there, core_outcome.c.bib_id), else_=None))
         .where(core_outcome.c.delivery_id == delivery_id, core_outcome.c.is_latest)
         .order_by(core_outcome.c.position, core_outcome.c.part)
     )

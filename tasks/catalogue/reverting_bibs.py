@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.outcomes import BibOutcome
+from schemas.outcomes import BibOutcome, DeliveryState
 from schemas.register.catalogue import CatalogueRules
 from schemas.warehouse.core import (
     core_bib,
@@ -60,6 +60,44 @@ def made_versions(
     }
 
 
+def still_as_made(
+    connection: Connection,
+    delivery_id: int,
+    column: sa.Column[int],
+    made: dict[int, Made],
+    versions: Mapping[int, int],
+) -> set[int]:
+    """Things that stand as the delivery made them, because all that others did since has been undone.
+
+    An undo makes one version more, whatever number of versions it undid: where the versions since are just those of
+    undone deliveries and one for each undo, nothing else has happened.
+    """
+    since = id_set(connection, [each for each in made if versions.get(each, 0) > made[each].last])
+    rows = connection.execute(
+        sa.select(column, core_outcome.c.delivery_id, core_outcome.c.version, raw_delivery.c.state)
+        .join(since, since.c.value == column)
+        .join(raw_delivery, raw_delivery.c.delivery_id == core_outcome.c.delivery_id)
+        .where(
+            core_outcome.c.delivery_id != delivery_id,
+            core_outcome.c.version.is_not(None),
+            core_outcome.c.record_type == ("holding" if column is core_outcome.c.holding_id else "bib"),
+        )
+    )
+    undone: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    standing: set[int] = set()
+    for entity_id, other, version, state in rows:
+        if version > made[entity_id].last:
+            undone[entity_id][other].add(version)
+            if state != DeliveryState.REVERTED:
+                standing.add(entity_id)
+    return {
+        entity_id
+        for entity_id, by_delivery in undone.items()
+        if entity_id not in standing
+        and versions[entity_id] - made[entity_id].last == sum(len(some) + 1 for some in by_delivery.values())
+    }
+
+
 def revert_bibs(connection: Connection, delivery_id: int, changed: Collection[int], now: datetime) -> RevertReport:
     """Undo what the delivery made of the bibs `changed`, and the numbers it brought to others."""
     made = made_versions(connection, delivery_id, core_outcome.c.bib_id, changed)
@@ -70,15 +108,19 @@ def revert_bibs(connection: Connection, delivery_id: int, changed: Collection[in
             sa.select(core_bib.c.bib_id, core_bib.c.version).join(wanted, wanted.c.value == core_bib.c.bib_id)
         )
     )
+    as_made = still_as_made(connection, delivery_id, core_outcome.c.bib_id, made, versions)
     changes = [Reversible("bib", bib_id, each.last) for bib_id, each in sorted(made.items())]
-    untouched, survived = sort_for_undo(changes, lambda _entity, bib_id: versions.get(bib_id))
+    untouched, survived = sort_for_undo(
+        changes, lambda _entity, bib_id: made[bib_id].last if bib_id in as_made else versions.get(bib_id)
+    )
     why = _why_they_stay(connection, delivery_id, {each.entity_id: made[each.entity_id] for each in untouched})
     survived += tuple(Survivor("bib", bib_id, reason) for bib_id, reason in sorted(why.items()))
     going = {each.entity_id: made[each.entity_id] for each in untouched if each.entity_id not in why}
     change_no = take_id(connection, "change")
-    keep_before_images(connection, going, now)
+    numbers = keep_before_images(connection, going, now)
     _delete_created(connection, [bib_id for bib_id, each in going.items() if each.first == 1], change_no, now)
-    _restore(connection, {bib_id: each for bib_id, each in going.items() if each.first > 1}, change_no, now)
+    first = {bib_id: each.first for bib_id, each in going.items() if each.first > 1}
+    _restore(connection, first, numbers, change_no, now)
     _forget_identifiers(connection, delivery_id, {each.entity_id for each in survived})
     return RevertReport(len(going), survived)
 
@@ -128,16 +170,18 @@ def _delete_created(connection: Connection, bib_ids: Collection[int], change_no:
     )
 
 
-def _restore(connection: Connection, made: dict[int, Made], change_no: int, now: datetime) -> None:
-    """Give bibs back the state they had before the first version that the delivery made."""
-    wanted = id_set(connection, made)
+def _restore(
+    connection: Connection, first: dict[int, int], numbers: dict[int, int], change_no: int, now: datetime
+) -> None:
+    """Give bibs back the state they had before the `first` version that the delivery made; `numbers` are those now."""
+    wanted = id_set(connection, first)
     names = [name for name in VERSIONED if name not in ("bib_id", "version", "updated_at")]
     images = [
         row
         for row in connection.execute(
             sa.select(core_bib_version).join(wanted, wanted.c.value == core_bib_version.c.bib_id)
         )
-        if row.version == made[row.bib_id].first - 1
+        if row.version == first[row.bib_id] - 1
     ]
     if not images:
         return
@@ -147,7 +191,7 @@ def _restore(connection: Connection, made: dict[int, Made], change_no: int, now:
             {
                 "b_bib_id": row.bib_id,
                 **{name: row._mapping[name] for name in names},
-                "version": made[row.bib_id].last + 1,
+                "version": numbers[row.bib_id] + 1,
                 "change_no": change_no,
                 "updated_at": now,
             }

@@ -15,7 +15,7 @@ from schemas.warehouse.core import core_holding, core_holding_version, core_outc
 from schemas.warehouse.raw import raw_delivery
 from tasks.catalogue.holding_lines import merge_lines
 from tasks.catalogue.holding_store import HoldingVersion, lines_of, write_holding_versions
-from tasks.catalogue.reverting_bibs import Made, made_versions
+from tasks.catalogue.reverting_bibs import Made, made_versions, still_as_made
 from tasks.plans.revert import Reversible, RevertReport, Survivor, sort_for_undo
 from tasks.warehouse.bulk import id_set
 
@@ -31,8 +31,11 @@ def revert_holdings(
     standing = _standing(connection, made)
     before = _before(connection, made)
     changes = [Reversible("holding", holding_id, each.last) for holding_id, each in sorted(made.items())]
+    numbers: dict[int, int] = {holding_id: row.version for holding_id, row in standing.items()}
+    as_made = still_as_made(connection, delivery_id, core_outcome.c.holding_id, made, numbers)
     untouched, survived = sort_for_undo(
-        changes, lambda _entity, holding_id: standing[holding_id].version if holding_id in standing else None
+        changes,
+        lambda _entity, holding_id: made[holding_id].last if holding_id in as_made else numbers.get(holding_id),
     )
     back = {each.entity_id: before[each.entity_id] for each in untouched if made[each.entity_id].is_unbroken}
     if owner is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,21 +11,22 @@ import pytest
 from config.settings import variable_of
 from tasks.workplace import Workplace, workplace
 
+OpenHome = Callable[..., Workplace]
 OpenPlace = Callable[..., Workplace]
 
 
 @pytest.fixture
-def open_place(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenPlace]:
-    """Opens the workplace of this test with further settings: `open_place(chunk_records=3, today=...)`.
+def open_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenHome]:
+    """Opens a workplace: `open_home(url, home, chunk_records=3, today=...)`.
 
     The environment is set as well, because the stages open the workplace by themselves. Opening again with other
     settings is another workplace over the same warehouse and home.
     """
     opened: list[Workplace] = []
 
-    def open_it(**settings: object) -> Workplace:
-        monkeypatch.setenv("SAMKAT_HOME", str(tmp_path / "home"))
-        monkeypatch.setenv("SAMKAT_WAREHOUSE_URL", warehouse_url)
+    def open_it(url: str, home: Path, **settings: object) -> Workplace:
+        monkeypatch.setenv("SAMKAT_HOME", str(home))
+        monkeypatch.setenv("SAMKAT_WAREHOUSE_URL", url)
         for name, value in settings.items():
             monkeypatch.setenv(variable_of(name), str(value))
         place = workplace()
@@ -35,6 +37,12 @@ def open_place(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     yield open_it
     for place in opened:
         place.warehouse.dispose()
+
+
+@pytest.fixture
+def open_place(open_home: OpenHome, warehouse_url: str, tmp_path: Path) -> OpenPlace:
+    """Opens the workplace of this test, on this test's engine: `open_place(chunk_records=3, today=...)`."""
+    return partial(open_home, warehouse_url, tmp_path / "home")
 
 
 @pytest.fixture
