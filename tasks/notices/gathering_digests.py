@@ -93,12 +93,19 @@ def file_name(delivery_name: str, member_name: str | None) -> str:
     return delivery_name if member_name in (None, "", delivery_name) else f"{delivery_name} ({member_name})"
 
 
-def reason_of(row: sa.Row[Any]) -> Reason:
-    """The reason of an outcome (`rule`, `reason`, `bib_position`). That no bib precedes a holding has a rule of its own
-    for the reader, who can do something else about it than about an unfit record.
+def lacks_bib(row: sa.Row[Any]) -> bool:
+    """Whether an outcome (`rule`, `reason`) is of a holding of which nobody can say what it is a holding of.
+
+    The bib that the ledger names for it is then only the last one that could be read before it.
     """
-    lacks_bib = row.rule == "holding_unfit" and row.bib_position is None and row.reason != SIGEL_MISSING
-    return Reason("no_bib" if lacks_bib else row.rule, row.reason)
+    return bool(row.rule == "no_bib" or (row.rule == "holding_unfit" and row.reason != SIGEL_MISSING))
+
+
+def reason_of(row: sa.Row[Any]) -> Reason:
+    """The reason of an outcome. That no bib precedes a holding has a rule of its own for the reader, who can do
+    something else about it than about an unfit record.
+    """
+    return Reason("no_bib" if lacks_bib(row) else row.rule, row.reason)
 
 
 def _is_ours(connection: Connection, deliveries: Collection[int], sigels: Collection[str]) -> sa.ColumnElement[bool]:
@@ -188,7 +195,6 @@ def _lines(
         sa.select(
             numbered,
             raw_member.c.name.label("member_name"),
-            piece.c.bib_position,
             bib.c.outcome.label("bib_outcome"),
             bib_piece.c.title,
             sa.func.coalesce(bib_piece.c.isbn13, _first_number(piece)).label("isbn"),
@@ -236,13 +242,14 @@ def _shelf_mark(numbered: sa.FromClause) -> sa.ScalarSelect[Any]:
 
 
 def _line(row: sa.Row[Any]) -> DigestLine:
+    title, author, isbn = ("", "", "") if lacks_bib(row) else (row.title, row.author, row.isbn)
     return DigestLine(
-        title=row.title or "",
-        author=row.author or "",
-        isbn=row.isbn or "",
+        title=title or "",
+        author=author or "",
+        isbn=isbn or "",
         shelf_mark=row.shelf_mark or "",
         outcome=HoldingOutcome(row.outcome),
-        bib_outcome=BibOutcome(row.bib_outcome) if row.bib_outcome else None,
+        bib_outcome=BibOutcome(row.bib_outcome) if row.bib_outcome and not lacks_bib(row) else None,
         reason=reason_of(row),
         position=row.position,
         file_name=file_name(row.delivery_name, row.member_name),

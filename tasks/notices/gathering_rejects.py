@@ -21,7 +21,7 @@ from schemas.register.register import Register
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from tasks.landing.archive import QuarantinedPiece
-from tasks.notices.gathering_digests import file_name, reason_of, supplier_name
+from tasks.notices.gathering_digests import file_name, lacks_bib, reason_of, supplier_name
 from tasks.notices.rejects import RejectedFile, RejectedRecord, SupplierRejects
 from tasks.notices.wording import Reason
 from tasks.warehouse.bulk import id_set
@@ -167,7 +167,6 @@ def _rejected_records(connection: Connection, deliveries: Collection[int], max_r
             raw_delivery.c.name.label("delivery_name"),
             raw_member.c.name.label("member_name"),
             raw_member.c.format,
-            raw_record.c.bib_position,
             raw_record.c.byte_offset,
             raw_record.c.charset,
             raw_record.c.supplier_control_number,
@@ -178,7 +177,14 @@ def _rejected_records(connection: Connection, deliveries: Collection[int], max_r
         .select_from(numbered)
         .join(raw_delivery, raw_delivery.c.delivery_id == numbered.c.delivery_id)
         .join(raw_record, _at(raw_record, numbered.c.delivery_id, numbered.c.position))
-        .outerjoin(bib, _at(bib, raw_record.c.delivery_id, raw_record.c.bib_position))
+        .outerjoin(
+            bib,
+            # What is unreadable may have been a bib of its own: it does not take the title of the one before it.
+            sa.and_(
+                _at(bib, raw_record.c.delivery_id, raw_record.c.bib_position),
+                raw_record.c.record_type == RecordType.HOLDING,
+            ),
+        )
         .outerjoin(
             raw_member,
             sa.and_(
@@ -226,7 +232,7 @@ def _record(row: sa.Row[Any]) -> RejectedRecord:
         content=bytes(row.content),
         charset=row.charset,
         control_number=row.supplier_control_number or "",
-        title=row.title,
+        title="" if lacks_bib(row) else row.title,
         reason=reason_of(row),
         findings=findings,
     )

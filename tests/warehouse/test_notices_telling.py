@@ -247,6 +247,17 @@ class TestDigest:
         assert "Mejlet visar 1 av 2 titlar." in text
         assert "3 titlar är räknade men visas inte här." in text
 
+    def test_a_holding_behind_something_unreadable_is_not_told_under_the_title_before_it(
+        self, place: Workplace
+    ) -> None:
+        broken = bib("a2", "9789100123468", "Ebb")[:150] + b"\x1d"
+        ingest_and_tell(
+            "NORDBOK", [nordbok(place, "180000", bib("a1", TIDELAND, "Tidvatten"), broken, holding("VEST", "Hc"))]
+        )
+        digest, rejects = notices(place.warehouse)
+        assert "The holding came without the title it belongs to." in digest.body_text
+        assert "Tidvatten" not in digest.body_text + rejects.body_text
+
     def test_an_unknown_library_gets_no_digest(self, place: Workplace) -> None:
         ingest_and_tell("NORDBOK", [nordbok(place, "180000", bib("a1", TIDELAND, "Tidvatten", "XXXX"))])
         assert [row.kind for row in notices(place.warehouse)] == ["rejects"]
