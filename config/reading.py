@@ -43,7 +43,6 @@ DEFAULT_GUARDS = GuardPolicy(
             "bib_create": GuardLimit(at_least=20_000, share=1.0, min_population=100),
             "holding_delete": GuardLimit(at_least=10, share=0.001, min_population=100),
         },
-        "catalogue-load": {"bib_absent": GuardLimit(at_least=20, share=0.01, min_population=100)},
     }
 )
 

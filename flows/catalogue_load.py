@@ -14,7 +14,7 @@ from tasks.catalogue.stages import (
     settle,
     stage_records,
 )
-from tasks.landing.stages import receive_export
+from tasks.landing.stages import forget_preview, receive_export
 from tasks.quality.stages import prove_conservation, summarise
 
 
@@ -29,7 +29,9 @@ def catalogue_load(
     deliveries = receive_export(uris, mode, dry_run=dry_run)
     stage_records(deliveries)
     if dry_run:
-        return summarise("catalogue", deliveries, preview_union(deliveries))
+        previews = preview_union(deliveries)
+        forget_preview(deliveries, uris)
+        return summarise("catalogue", deliveries, previews)
     load_union_bibs(deliveries)
     load_union_holdings(deliveries)
     prove_conservation(deliveries)

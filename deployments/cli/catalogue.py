@@ -42,14 +42,14 @@ def load(
 ) -> None:
     """Load an export of the union catalogue: control numbers kept, human edits marked, deletes and merges followed.
 
-    Nothing is matched away. With --full more missing bibs than the guard lets through are held for approval.
+    Nothing is matched away. With --full the deletion of bibs that are missing waits for approval, however few.
     """
 
     if full and delta:
         raise UsageError("--full and --delta exclude each other", remedy="say which of the two the files are")
     output, settings = Output(as_json), place.settings()
     place.register(settings)
-    paths = place.plain_files(files)
+    paths = place.whole_files(files, settings)
     mode = "full" if full else "delta"
     began_at = datetime.now(UTC)
     with place.warehouse(settings) as warehouse:

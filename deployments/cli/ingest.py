@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
         settings = place.settings()
         place.known_supplier(supplier, place.register(settings))
-        paths = place.plain_files(files)
+        paths = place.whole_files(files, settings)
         told = run_ingest(settings, Output(as_json), supplier, paths, dry_run=dry_run, again=again)
         raise typer.Exit(told.exit_code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tasks.warehouse.engine import Warehouse
 
 SQLITE = "sqlite:///"
+WATCHED_SECONDS = 0.4
+"""How long a file is looked at that somebody may still write to."""
 
 
 def settings() -> Settings:
@@ -100,6 +103,29 @@ def plain_files(paths: Sequence[Path]) -> list[Path]:
                 f"cannot be read: {error.strerror}", file=str(path), remedy="give yourself the right to read it"
             ) from error
     return list(dict.fromkeys(paths))
+
+
+def whole_files(paths: Sequence[Path], of: Settings) -> list[Path]:
+    """As `plain_files`, and nobody writes to them any more. Raises `UsageError` naming the first that is not whole.
+
+    A file younger than SAMKAT_STABLE_SECONDS is watched for a moment; one that grows meanwhile is not taken.
+    """
+    from tasks.landing.settle import is_unfinished_name
+
+    found = plain_files(paths)
+    for path in found:
+        if is_unfinished_name(path.name):
+            raise UsageError(
+                "is the name of a file on its way", file=str(path), remedy="wait until the sender has renamed it"
+            )
+    young = {path: seen for path in found if time.time() - (seen := path.stat()).st_mtime < of.stable_seconds}
+    if young:
+        time.sleep(WATCHED_SECONDS)
+    for path, seen in young.items():
+        now = path.stat()
+        if (now.st_size, now.st_mtime_ns) != (seen.st_size, seen.st_mtime_ns):
+            raise UsageError("is still being written to", file=str(path), remedy="try again when it is whole")
+    return found
 
 
 def moment(at: datetime | None, of: Settings) -> str:

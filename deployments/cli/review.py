@@ -244,6 +244,25 @@ def worklist(
     )
 
 
+@command(app, "deadline", "samkat review deadline", "SAMKAT_TODAY=2025-03-18 samkat review deadline")
+def deadline(as_json: AsJson = False) -> None:
+    """Load what nobody has decided in time as provisional bibs, so that a bought book can be lent.
+
+    The reviews stay open; the holdings that waited are loaded with the bibs. Harmless to run every night.
+    """
+    output, settings = Output(as_json), place.settings()
+    place.register(settings)
+    with place.warehouse(settings), flow_session(settings, output):
+        report = run_flow("review_deadline", "review_deadline")
+    done: dict[str, str] = report["done"]
+    output.show(
+        {"done": done},
+        lambda console: prose(
+            console, *([f"{what}: {said}" for what, said in done.items()] or ["Nothing is overdue."])
+        ),
+    )
+
+
 def write_worklist(settings: Settings, to: Path | None = None, language: str | None = None) -> tuple[int, Path, Path]:
     """Write the worklist of the business date as HTML and CSV; returns how many cases, and the two files."""
     from zoneinfo import ZoneInfo

@@ -201,7 +201,9 @@ def stage_delivery(
         member["pieces"] += len(batch.raw)
         member["embedded_holdings"] += batch.counts["embedded"]
     with chunk(warehouse, delivery_id, STAGE) as work:
+        # By itself, so that the count stands even where the delivery is rejected for what `verify` finds.
         _store_members(work.connection, delivery_id, members)
+    with chunk(warehouse, delivery_id, STAGE) as work:
         if verify is not None:
             verify(work.connection)
         work.advance(max(work.reached, counts.total() - counts["embedded"]), done_at=now)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from prefect.runtime import task_run
 
 from schemas.outcomes import DeliveryState
+from tasks.batch import proved_rows, rows_in_state
 from tasks.notices import telling
 from tasks.notices.filing import file_worklist
 from tasks.notices.queue import send_waiting
@@ -31,14 +32,18 @@ def teller_of(place: Workplace) -> telling.Teller:
 
 @stage()
 def notify_libraries(deliveries: list[int]) -> Counter[str]:
-    """Queue what libraries, suppliers and the operator are told of these deliveries; each delivery once.
+    """Queue what libraries, suppliers, cataloguers and the operator are told of these deliveries; each once.
 
     Also puts what could not be read into quarantine, and what was not accepted where the supplier finds it.
     """
     place = workplace()
     teller = teller_of(place)
-    told = telling.tell_of_deliveries(place.warehouse, place.zone, teller, deliveries)
-    return told + telling.tell_of_holds(place.warehouse, teller, deliveries)
+    loaded = {row.delivery_id for row in rows_in_state(place.warehouse, deliveries, [DeliveryState.LOADED])}
+    unproved = loaded - {row.delivery_id for row in proved_rows(place.warehouse, deliveries)}
+    told = telling.tell_of_deliveries(
+        place.warehouse, place.zone, teller, [each for each in deliveries if each not in unproved]
+    )
+    return told + telling.tell_of_holds(place.warehouse, teller, deliveries) + _tell_cataloguers(place, teller)
 
 
 @stage()
@@ -67,7 +72,10 @@ def notify_reverted(delivery_id: int) -> Counter[str]:
 def send_worklist(on_request: bool = False) -> Counter[str]:
     """Queue the cataloguers' worklist when it has changed since the last one, or on request; file page and CSV."""
     place = workplace()
-    teller = teller_of(place)
+    return _tell_cataloguers(place, teller_of(place), on_request=on_request)
+
+
+def _tell_cataloguers(place: Workplace, teller: telling.Teller, *, on_request: bool = False) -> Counter[str]:
     with place.warehouse.write(telling.NOTICES_LOCK) as connection:
         worklist = telling.open_worklist(connection, teller)
         counts = telling.tell_cataloguers(connection, teller, worklist, on_request=on_request)
