@@ -133,11 +133,11 @@ def _place_for(tag: str, tags: list[str]) -> int:
 
 
 def _added_number(record: LazyRecord, number: str) -> _Fields:
-    added = ("035", f"  \x1fa{number}")
-    for tag, text in zip(record.tags, record.texts, strict=True):
-        if tag == "035" and number in text and number in all_values(text, "a"):
-            return []
-    return [added]
+    if "035" in record.tags:
+        for tag, text in zip(record.tags, record.texts, strict=True):
+            if tag == "035" and number in text and number in all_values(text, "a"):
+                return []
+    return [("035", f"  \x1fa{number}")]
 
 
 def _added_note(record: LazyRecord, note: str) -> _Fields:

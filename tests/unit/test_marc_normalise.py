@@ -152,10 +152,11 @@ def test_the_record_that_came_in_is_not_changed() -> None:
     assert (before.leader, before.tags, before.texts) == copy
 
 
+data_text = st.text("$ab05z2 9789100123451x", max_size=30).map(lambda text: "  " + text)
 some_fields = st.lists(
-    st.tuples(
-        st.sampled_from(["001", "003", "020", "035", "082", "100", "245", "500", "599", "650", "852", "901"]),
-        st.text("$ab05z2 9789100123451x", max_size=30).map(lambda text: "  " + text),
+    st.one_of(
+        st.tuples(st.sampled_from(["001", "003"]), st.text("17 SAMKT", max_size=8)),
+        st.tuples(st.sampled_from(["020", "035", "082", "100", "245", "500", "599", "650", "852", "901"]), data_text),
     ),
     max_size=10,
 )
