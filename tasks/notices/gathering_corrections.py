@@ -70,10 +70,7 @@ def _holdings(connection: Connection, register: Register, delivery_id: int) -> S
     outcome = sa.case((is_undone, before.c.outcome), else_=latest.c.outcome)
     version = sa.case((is_undone, before.c.version), else_=latest.c.version)
     known = sa.select(text_set(connection, set(register.library_by_sigel)).c.value)
-    before_it = sa.and_(
-        *(before.c[name] == latest.c[name] for name in ("delivery_id", "position", "part")),
-        before.c.seq == latest.c.seq - 1,
-    )
+    image = core_holding_version
     return connection.execute(
         sa.select(
             latest.c.position,
@@ -86,12 +83,12 @@ def _holdings(connection: Connection, register: Register, delivery_id: int) -> S
             bib_piece.c.title,
             bib_piece.c.isbn13,
             core_bib.c.author,
-            core_holding_version.c.lines,
+            image.c.lines,
             _staged_mark(latest).label("staged_mark"),
         )
         .select_from(latest)
         .join(piece, sa.and_(piece.c.delivery_id == latest.c.delivery_id, piece.c.position == latest.c.position))
-        .outerjoin(before, before_it)
+        .outerjoin(before, sa.and_(_same_holding(before, latest), before.c.seq == latest.c.seq - 1))
         .outerjoin(
             bib_piece,
             sa.and_(bib_piece.c.delivery_id == piece.c.delivery_id, bib_piece.c.position == piece.c.bib_position),
@@ -117,14 +114,15 @@ def _holdings(connection: Connection, register: Register, delivery_id: int) -> S
     ).all()
 
 
+def _same_holding(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(*(one.c[name] == other.c[name] for name in ("delivery_id", "position", "part")))
+
+
 def _staged_mark(latest: sa.FromClause) -> sa.ScalarSelect[Any]:
     """The shelf mark as it was delivered, while the holding still waits in the working set."""
     return (
         sa.select(stage_holding_line.c.shelf_mark)
-        .where(
-            *(stage_holding_line.c[name] == latest.c[name] for name in ("delivery_id", "position", "part")),
-            stage_holding_line.c.tag == "852",
-        )
+        .where(_same_holding(stage_holding_line, latest), stage_holding_line.c.tag == "852")
         .order_by(stage_holding_line.c.line_no)
         .limit(1)
         .scalar_subquery()

@@ -138,8 +138,8 @@ def _is_not_accepted() -> sa.ColumnElement[bool]:
     )
 
 
-def _rejected_records(connection: Connection, deliveries: Collection[int], max_records: int) -> Iterable[sa.Row[Any]]:
-    """Rejected, refused and unreadable pieces in the order of their files, with their bytes."""
+def _numbered(connection: Connection, deliveries: Collection[int]) -> sa.Subquery:
+    """Rejected, refused and unreadable pieces, each with its number and their total in its delivery."""
     wanted = sa.select(id_set(connection, deliveries).c.value)
     columns = ("delivery_id", "position", "part", "record_type", "rule", "reason")
     decided = sa.select(*(core_outcome.c[name] for name in columns)).where(
@@ -155,11 +155,16 @@ def _rejected_records(connection: Connection, deliveries: Collection[int], max_r
     ).where(raw_record.c.delivery_id.in_(wanted), raw_record.c.record_type == RecordType.UNREADABLE)
     both = sa.union_all(decided, unreadable).subquery("both")
     in_order = (both.c.position, both.c.part)
-    numbered = sa.select(
+    return sa.select(
         both,
         sa.func.row_number().over(partition_by=both.c.delivery_id, order_by=in_order).label("number"),
         sa.func.count().over(partition_by=both.c.delivery_id).label("rejected"),
     ).subquery("numbered")
+
+
+def _rejected_records(connection: Connection, deliveries: Collection[int], max_records: int) -> Iterable[sa.Row[Any]]:
+    """The first `max_records` of each delivery that were not accepted, in the order of the file, with their bytes."""
+    numbered = _numbered(connection, deliveries)
     bib = raw_record.alias("bib")
     return connection.execute(
         sa.select(

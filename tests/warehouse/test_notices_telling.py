@@ -335,7 +335,7 @@ class TestHolds:
 class TestWorklist:
     @pytest.fixture
     def waiting(self, place: Workplace) -> Sequence[int]:
-        """Reviews that are open."""
+        """Reviews that are open, and of which the run that opened them has told."""
         load_sample_catalogue(place)
         ingest_and_tell("NORDBOK", [sample(place, "NORDBOK", "samma-isbn.mrc")])
         with place.warehouse.read() as connection:
@@ -348,7 +348,7 @@ class TestWorklist:
     def test_it_is_sent_when_something_changed_and_on_request(self, place: Workplace, waiting: Sequence[int]) -> None:
         number = len(waiting)
         assert number >= 3
-        assert send_worklist.fn() == {"cases": number, "worklist": 1}
+        assert len(notices(place.warehouse, kind="worklist")) == 1
         assert send_worklist.fn() == {"cases": number}
         assert send_worklist.fn(on_request=True) == {"cases": number, "worklist": 1}
         self.change(place, waiting[0], state="decided")
@@ -360,7 +360,6 @@ class TestWorklist:
     def test_a_case_that_becomes_late_is_a_change(
         self, place: Workplace, waiting: Sequence[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        send_worklist.fn()
         monkeypatch.setenv("SAMKAT_TODAY", "2025-03-15")
         assert send_worklist.fn() == {"cases": len(waiting)}
         monkeypatch.setenv("SAMKAT_TODAY", "2025-03-17")
@@ -373,7 +372,7 @@ class TestWorklist:
         self.change(place, waiting[0], owner="ada@samkatalogen.example")
         self.change(place, waiting[1], owner="Bo Alm")
         assert send_worklist.fn() == {"cases": len(waiting), "worklist": 2}
-        assert [(row.recipient, row.subject.split()[0]) for row in notices(place.warehouse, kind="worklist")] == [
+        assert [(row.recipient, row.subject.split()[0]) for row in notices(place.warehouse, kind="worklist")[1:]] == [
             ("ada@samkatalogen.example", "1"),
             ("katalogisering@samkatalogen.example", str(len(waiting) - 1)),
         ]
