@@ -13,6 +13,7 @@ from tasks.marc.records import FIELD_END, SUBFIELD_MARK
 
 _CONTROL_CHARACTERS = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x1D), 0x7F])
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1d\x7f\ufffe\uffff]")
+_EMPTY_IN_BYTES = re.compile(rb"\x1f[\x1f\x1e]")
 _EMPTY = re.compile("\x1f(?=[\x1f\x1e]|$)")
 
 
@@ -23,7 +24,7 @@ def has_control_characters(body: bytes) -> bool:
 
 def needs_repair(tags: list[str], texts: list[str], body: bytes) -> bool:
     """Whether a field is shaped wrongly. `body` is the bytes of the fields with 0x1E between them."""
-    if b"\x1f\x1f" in body or b"\x1f\x1e" in body or body[-1:] == b"\x1f":
+    if _EMPTY_IN_BYTES.search(body) or body[-1:] == b"\x1f":
         return True
     if b"\xef" in body and (b"\xef\xbf\xbe" in body or b"\xef\xbf\xbf" in body):
         return True  # U+FFFE, U+FFFF: no characters, and not allowed in XML
