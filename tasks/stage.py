@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+import psycopg
 from prefect import Task, get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import MissingContextError
@@ -81,7 +82,8 @@ def is_passing(error: Exception) -> bool:
         return False
     if isinstance(error, DBAPIError):
         return isinstance(error, OperationalError) or bool(error.connection_invalidated)
-    return isinstance(error, OSError)  # connections and time-outs are OSErrors, too
+    # COPY is spoken to the driver itself, so its errors come bare. Connections and time-outs are OSErrors, too.
+    return isinstance(error, psycopg.OperationalError | OSError)
 
 
 def stage_logger() -> logging.Logger | logging.LoggerAdapter[Any]:

@@ -2,6 +2,7 @@
 
 Reads see one snapshot; writes begin at once (BEGIN IMMEDIATE on SQLite, since read-then-write under a deferred BEGIN
 fails whatever the timeout) and may take a named lock (advisory on PostgreSQL; SQLite has one writer anyway).
+Errors hide the values of the statement: they end in logs, where records and persons have no place.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def connect(url: str) -> Warehouse:
 def _postgresql_engine(url: sa.URL) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, connect_args={"application_name": "samkat"})
+    engine = sa.create_engine(
+        url, pool_pre_ping=True, pool_size=5, hide_parameters=True, connect_args={"application_name": "samkat"}
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _session(dbapi_connection: Any, _record: Any) -> None:
@@ -84,7 +87,9 @@ def _postgresql_engine(url: sa.URL) -> Engine:
 def _sqlite_engine(url: sa.URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _pragmas(dbapi_connection: Any, _record: Any) -> None:

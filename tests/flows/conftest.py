@@ -1,0 +1,49 @@
+"""Fixtures of the flows' tests: one real Prefect server for the session, and a home with the sample night."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from deployments.sample.night import SAMPLE_NIGHT, write_night
+from tasks.workplace import Workplace, workplace
+
+SEED = 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_server() -> Iterator[None]:
+    """Prefect's server in a process of its own, on a database that is gone afterwards."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files of the sample night, by the word in their names that says what they show: `dagfil`, `utan-isbn`."""
+    written = write_night(tmp_path_factory.mktemp("night"), SEED)
+    return {path.name.rsplit("_", 1)[-1].split(".")[0]: path for _, path, _ in written}
+
+
+@pytest.fixture
+def home(warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
+    """A home on the day of the sample night, its warehouse empty; flows find it in the environment."""
+    monkeypatch.setenv("SAMKAT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAMKAT_WAREHOUSE_URL", warehouse_url)
+    monkeypatch.setenv("SAMKAT_TODAY", SAMPLE_NIGHT.isoformat())
+    place = workplace()
+    place.zone.prepare([supplier.code for supplier in place.register.suppliers])
+    yield place
+    place.warehouse.dispose()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite warehouse, for what is no affair of the engine or is tried on both in tests/warehouse."""
+    file = tmp_path / "warehouse.db"
+    shutil.copyfile(sqlite_template, file)
+    return f"sqlite:///{file}"
