@@ -22,7 +22,6 @@ from tasks.matching.stages import match_on_isbn
 from tasks.quality.stages import check_deliveries, prove_conservation
 from tasks.warehouse.all_tables import metadata
 from tasks.warehouse.engine import Warehouse
-from tasks.warehouse.migrate import COUNTERS
 from tasks.workplace import Workplace
 
 STATES = frozenset(DeliveryState)
@@ -173,15 +172,11 @@ def everything(warehouse: Warehouse, *, but: Iterable[str] = ()) -> dict[str, li
         }
 
 
-def empty(warehouse: Warehouse) -> None:
-    """Make the warehouse as it was after migrating, faster than making a new one."""
+def restore(warehouse: Warehouse, found: Mapping[str, list[Any]]) -> None:
+    """Make the warehouse as it was when `everything` was read, faster than loading it again."""
     with warehouse.write() as connection:
-        if warehouse.is_postgresql:
-            names = ", ".join(table.name for table in metadata.sorted_tables if table.name != "core_counter")
-            connection.exec_driver_sql(f"TRUNCATE {names}")
-        else:
-            for table in metadata.sorted_tables:
-                if table.name != "core_counter":
-                    connection.execute(sa.delete(table))
-        counters = metadata.tables["core_counter"]
-        connection.execute(sa.update(counters).where(counters.c.name.in_(COUNTERS)).values(next_value=1))
+        for table in metadata.sorted_tables:
+            connection.execute(sa.delete(table))
+            if found[table.name]:
+                names = table.columns.keys()
+                connection.execute(sa.insert(table), [dict(zip(names, row, strict=True)) for row in found[table.name]])
