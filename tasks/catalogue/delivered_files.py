@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,13 +54,16 @@ def staged_members(stream: BinaryIO, name: str, rules: ReadingRules, limits: Unp
                 rules=rules,
                 file=member.member_name,
             )
+            lists = counted.lists(opened.pieces)
+            # The first list as well: a member that looks like MARC and holds no record is refused only then.
+            first = next(lists)
         except DeliveryRejectedError as refusal:
             first_refusal = first_refusal or refusal
             yield _unreadable(member, position, refusal)
             position += 1
             continue
         good += 1
-        yield StagedMember(member.member_no, member.member_name, opened.format, counted.lists(opened.pieces))
+        yield StagedMember(member.member_no, member.member_name, opened.format, chain([first], lists))
         position = counted.next_position
     if not good and first_refusal is not None:
         raise first_refusal
