@@ -14,6 +14,7 @@ import typer
 
 from deployments.cli import (
     catalogue,
+    data_docs,
     demo,
     ingest,
     init,
@@ -57,6 +58,7 @@ def build() -> typer.Typer:
     undo.register(app)
     app.add_typer(why.app, name="why")
     status.register(app)
+    data_docs.register(app)
     return app
 
 

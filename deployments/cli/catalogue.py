@@ -56,7 +56,7 @@ def load(
         with flow_session(settings, output) as address:
             uris = adopted(settings, paths, "catalogue")
             summaries = run_flow("catalogue_load", "catalogue_load", uris=uris, mode=mode, dry_run=dry_run)
-        told = told_of(warehouse, summaries, began_at, is_preview=dry_run)
+        told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
     page = run_page(address, told.flow_run_id)
     output.show(
         told.document(mode=mode, run_page=page), lambda console: render_deliveries(console, told, settings, page)

@@ -45,6 +45,7 @@ STATE_WORDS = {
     "reverted": "reverted",
 }
 MOST_REASONS = 40
+MOST_PAGES = 3
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,15 @@ class Told:
 
     @property
     def exit_code(self) -> int:
-        """4 where a delivery was rejected or is stuck, 3 where a person is needed, 0 otherwise."""
+        """4 where a delivery was rejected, 3 where a person is needed, 0 otherwise.
+
+        What came before and had no effect says nothing new, unless it is a file that cannot be loaded at all.
+        """
         if any(each.state == "rejected" for each in self.deliveries):
             return FAILED
+        fresh = [each for each in self.deliveries if each.delivery_id not in self.repeats]
         waits = ("bibs_review", "holdings_waiting")
-        is_waiting = any(each.state == "held" or any(each.counts[name] for name in waits) for each in self.deliveries)
+        is_waiting = any(each.state == "held" or any(each.counts[name] for name in waits) for each in fresh)
         return NEEDS_A_PERSON if is_waiting or self.plans else DONE
 
     def document(self, **more: Any) -> dict[str, Any]:
@@ -92,15 +97,25 @@ def tell(
     *,
     is_preview: bool = False,
     began_at: datetime | None = None,
+    names: Collection[str] | None = None,
 ) -> Told:
     """Read what became of these deliveries; of a dry run what would become of them.
 
-    `began_at` is when the command began: what had been finished before is told to be without effect.
+    `began_at` is when the command began: what had been finished before is told to be without effect, and where `names`
+    are given only when it is one of these files. (A run also looks at what earlier runs have left.)
     """
     from tasks.catalogue.trail import read_plans
     from tasks.warehouse.overview import deliveries, previewed_counts, reasons
 
     found = deliveries(connection, delivery_ids)
+    repeats = frozenset(
+        each.delivery_id for each in found if began_at and each.finished_at and each.finished_at < began_at
+    )
+    if names is not None:
+        named = set(names)
+        found = tuple(
+            each for each in found if each.delivery_id not in repeats or named & {each.name, *each.sent_again_as}
+        )
     # What was loaded before is not previewed again: its outcomes stand.
     previewed = {each.delivery_id for each in found if each.is_preview} if is_preview else set()
     found = tuple(
@@ -111,10 +126,7 @@ def tell(
     )
     loaded = {each.delivery_id for each in found} - previewed
     said = [*reasons(connection, loaded), *reasons(connection, previewed, is_preview=True)]
-    repeats = frozenset(
-        each.delivery_id for each in found if began_at and each.finished_at and each.finished_at < began_at
-    )
-    plans = tuple(each for each in read_plans(connection, loaded) if each.state == "held")
+    plans = tuple(each for each in read_plans(connection, loaded - repeats) if each.state == "held")
     return Told(found, tuple(said), is_preview, repeats, plans)
 
 
@@ -186,9 +198,21 @@ def _way_on(told: Told, settings: Settings, run_page: str | None) -> list[str]:
         lines.append("Something is held for approval: `samkat plans list`")
     if any(each.counts["bibs_review"] for each in told.deliveries):
         lines.append("A cataloguer is needed: `samkat review list`")
-    lines += sorted({f"Data docs: {each.docs_uri}" for each in told.deliveries if each.docs_uri})
+    lines += _docs(told, settings)
     if settings.smtp_url is None and settings.outbox.is_dir():
         lines.append(f"E-mails: {settings.outbox}")
     if run_page:
         lines.append(f"The run: {run_page}")
+    return lines
+
+
+def _docs(told: Told, settings: Settings) -> list[str]:
+    """Where the Data Docs are, or will be. More than a few pages are found from the page that leads to all."""
+    pages = sorted({each.docs_uri for each in told.deliveries if each.docs_uri})
+    index = (settings.data_docs / "index.html").as_uri()
+    lines = [f"Data docs: {page}" for page in (pages if len(pages) <= MOST_PAGES else [index])]
+    judged = (each for each in told.deliveries if each.kind == "supplier" and each.state in ("held", "settled"))
+    if any(each.docs_uri is None for each in judged):
+        is_off = settings.data_docs_mode == "off"
+        lines.append("Data docs: `samkat data-docs` makes them" if is_off else f"Data docs: in a moment, see {index}")
     return lines

@@ -67,6 +67,8 @@ def _fresh_settings(home: Path | None) -> Settings:
         del os.environ[name]
     os.environ["SAMKAT_HOME"] = str(home or tempfile.mkdtemp(prefix="samkat-demo-"))
     os.environ["SAMKAT_TODAY"] = SAMPLE_NIGHT.isoformat()
+    # Made once, at the end of the night.
+    os.environ["SAMKAT_DATA_DOCS"] = "off"
     return place.settings()
 
 
@@ -98,6 +100,8 @@ def _run_night(
             code = report_failure(summaries, as_json=False)
         else:
             ids += [each.delivery_id for each in summaries]
+    output.note("Making the Data Docs ...")
+    run_flow("data_docs", "data_docs")
     return ids, code
 
 
@@ -119,7 +123,7 @@ def _where_to_look(settings: Settings, address: ServerAddress) -> dict[str, str]
         "e-mails": str(settings.outbox),
         f"worklist, {cases} to decide": str(page),
         "worklist to fill in": str(rows),
-        "data docs": str(settings.data_docs),
+        "data docs": str(settings.data_docs / "index.html"),
         "Prefect UI": address.ui_url,
         "what was planned to happen": str(settings.home / "sample" / "night.json"),
     }

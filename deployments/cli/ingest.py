@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run_ingest(
-    settings: Settings, output: Output, supplier: str, paths: Iterable[Path], *, dry_run: bool, again: bool
+    settings: Settings, output: Output, supplier: str, paths: Sequence[Path], *, dry_run: bool, again: bool
 ) -> Told:
     """Hand the files to the landing zone, run the flow, print and return what became of them."""
 
@@ -62,7 +62,7 @@ def run_ingest(
             summaries = run_flow(
                 "supplier_ingest", "supplier_ingest", supplier=supplier, uris=uris, dry_run=dry_run, again=again
             )
-        told = told_of(warehouse, summaries, began_at, is_preview=dry_run)
+        told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
     page = run_page(address, told.flow_run_id)
     output.show(
         told.document(supplier=supplier, run_page=page),
@@ -80,9 +80,15 @@ def adopted(settings: Settings, paths: Iterable[Path], sender: str) -> list[str]
 
 
 def told_of(
-    warehouse: Warehouse, summaries: Iterable[DeliverySummary], began_at: datetime, *, is_preview: bool = False
+    warehouse: Warehouse,
+    summaries: Iterable[DeliverySummary],
+    began_at: datetime,
+    paths: Iterable[Path],
+    *,
+    is_preview: bool = False,
 ) -> Told:
     """What became of the deliveries that a flow summed up."""
     with warehouse.read() as connection:
         ids = [each.delivery_id for each in summaries]
-        return tell(connection, ids, is_preview=is_preview, began_at=began_at)
+        names = [path.name for path in paths]
+        return tell(connection, ids, is_preview=is_preview, began_at=began_at, names=names)

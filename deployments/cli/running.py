@@ -7,6 +7,7 @@ Prefect reads PREFECT_API_URL when it is imported, so everything that imports it
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -37,10 +38,22 @@ def flow_session(settings: Settings, output: Output) -> Iterator[ServerAddress]:
 
 def run_flow(module: str, name: str, /, **parameters: Any) -> Any:
     """Run `flows.<module>.<name>` inside a `flow_session` and return what it returns."""
-    function = getattr(importlib.import_module(f"flows.{module}"), name)
+    with _importing():
+        function = getattr(importlib.import_module(f"flows.{module}"), name)
     if not is_debugging():
         _shorten_console_log()
     return function(**parameters)
+
+
+@contextlib.contextmanager
+def _importing() -> Iterator[None]:
+    """Thousands of modules come and stay: looking for garbage among them costs a tenth of the time, and finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def run_page(address: ServerAddress, flow_run_id: str | None) -> str | None:

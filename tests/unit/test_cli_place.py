@@ -13,6 +13,8 @@ from config.settings import SAMPLE_REGISTER, Settings
 from deployments.cli import place
 from schemas.errors import ConfigurationError, UsageError
 from schemas.register.register import Register
+from tasks.warehouse.engine import connect
+from tasks.warehouse.migrate import head_revision, migrate
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,23 @@ def test_reading_never_makes_a_warehouse_by_the_way(tmp_path: Path) -> None:
         pass
     assert caught.value.remedy == "run `samkat init`, or set SAMKAT_HOME to where it is"
     assert not (tmp_path / "home").exists()
+
+
+def test_a_warehouse_that_is_up_to_date_is_known_without_alembic(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    url = settings.warehouse_url.get_secret_value()
+    empty = connect(url)
+    assert not place._is_at_newest_migration(empty)
+    assert migrate(empty) == head_revision()
+    assert place._is_at_newest_migration(empty)
+    with empty.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    with (
+        pytest.raises(ConfigurationError, match="the warehouse is at migration 0000, not"),
+        place.warehouse(settings),
+    ):
+        pass
+    empty.dispose()
 
 
 def test_instants_are_shown_in_the_consortiums_time_zone(tmp_path: Path) -> None:
