@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.notices.stages import notify_libraries, send_notices
-
 from flows.pipeline import pipeline
 from schemas.summaries import DeliverySummary
 from tasks.catalogue.stages import load_bibs, load_holdings, preview_load, settle, stage_records
 from tasks.landing.stages import forget_preview, receive
 from tasks.matching.stages import match_on_isbn
-from tasks.quality.stages import check_deliveries, prove_conservation, summarise
+from tasks.notices.stages import notify_libraries, send_notices
+from tasks.quality.stages import check_deliveries, prove_conservation, start_data_docs, summarise
 
 
 @pipeline(name="supplier-ingest", run_name="{supplier}", timeout_seconds=4 * 3600)
@@ -35,4 +34,5 @@ def supplier_ingest(
     notify_libraries(deliveries)
     settle(deliveries)
     send_notices()
+    start_data_docs(deliveries)
     return summarise(supplier, deliveries)

@@ -55,7 +55,7 @@ class Expectation:
     `rule`: `present` (a share of the rows has a value), `in_set` (a share of the rows has one of the allowed values),
     `at_most` (the one value is at most the limit). `limit` names the field of `QualityLimits`. `breach` is the hold
     reason in words; it may use `share` (of rows that fail), `rows`, `limit` (the share that may fail) and `supplier`,
-    for `at_most` also `records`, `factor` and `median`.
+    for `at_most` also `records`, `factor` and `median`. `failing` says of a number of rows what is wrong with them.
     """
 
     key: str
@@ -66,6 +66,7 @@ class Expectation:
     rule: Literal["present", "in_set", "at_most"]
     limit: str
     breach: str
+    failing: str
     allowed: tuple[str, ...] | ValueSet = ()
 
     @property
@@ -90,6 +91,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         rule="in_set",
         allowed=("bib", "holding"),
         limit="min_readable_share",
+        failing="unreadable",
         breach="{share} of {rows} pieces cannot be read; the limit for {supplier} is {limit}",
     ),
     Expectation(
@@ -100,6 +102,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         column="title",
         rule="present",
         limit="min_title_share",
+        failing="without a title",
         breach="{share} of {rows} bibs have no title (245 $a); the limit for {supplier} is {limit}",
     ),
     Expectation(
@@ -110,6 +113,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         column="isbn",
         rule="present",
         limit="min_isbn_share",
+        failing="without an ISBN",
         breach="{share} of {rows} bibs have no ISBN (020 $a); the limit for {supplier} is {limit}",
     ),
     Expectation(
@@ -121,6 +125,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         rule="in_set",
         allowed=("valid", "set"),
         limit="min_valid_isbn_share",
+        failing="invalid",
         breach="{share} of {rows} ISBNs have a wrong check digit or length; the limit for {supplier} is {limit}",
     ),
     Expectation(
@@ -132,6 +137,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         rule="in_set",
         allowed="sigels",
         limit="min_known_sigel_share",
+        failing="of an unknown library",
         breach="{share} of {rows} holdings name a library that is not in the register; the limit for {supplier} is"
         " {limit}",
     ),
@@ -145,6 +151,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         rule="in_set",
         allowed="levels",
         limit="min_known_level_share",
+        failing="with an unknown level",
         breach="{share} of {rows} bibs have an encoding level that is not in the table; the limit for {supplier} is"
         " {limit}",
     ),
@@ -157,6 +164,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
         column="size_factor",
         rule="at_most",
         limit="max_size_factor",
+        failing="size not as usual",
         breach="{records} records are {factor} times the usual {median}; the limit for {supplier} is {limit} times",
     ),
 )

@@ -27,6 +27,7 @@ raw_delivery = sa.Table(
     sa.Column("reverted_at", UtcInstant),
     sa.Column("flow_run_id", sa.Text, comment="The run that took it last"),
     sa.Column("hold_reason", sa.Text, comment="Why it waits, or why it was rejected, in words"),
+    sa.Column("check_tally", sa.Text, comment="JSON: the judged rows counted, and by what; Data Docs come from it"),
     sa.Column("docs_uri", sa.Text, comment="Data Docs of its check"),
     count("records_read", "Bib and holding records, unreadable pieces not included"),
     count("records_unreadable", "Pieces that could not be read"),

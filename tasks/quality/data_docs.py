@@ -1,55 +1,57 @@
 """Data Docs: pages that show a person how deliveries did against the declared expectations, by Great Expectations.
 
-Importing Great Expectations takes seconds and 200 MiB, so it runs once for a whole batch, in a child process
+Importing Great Expectations takes seconds and 200 MiB, so it runs once for all deliveries at hand, in a child process
 (docs_pages.py), after the load. Pages are for people: when they cannot be made nothing else fails.
 Decision: docs/decisions/0001-quality-gate.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.expectations import EXPECTATIONS
-from schemas.register.register import Register
-from schemas.register.suppliers import Supplier
-from schemas.warehouse.raw import raw_delivery
-from tasks.quality.gate import judgement_for
-from tasks.quality.tally import Tally, read_tallies
+from schemas.expectations import EXPECTATION_BY_KEY, EXPECTATIONS
+from schemas.warehouse.raw import raw_check, raw_delivery
+from tasks.quality.judged import BY_REGISTER, Judged, Pairs, read_judged
 from tasks.warehouse.bulk import id_set
 
 CHILD_MODULE = "tasks.quality.docs_pages"
 PROJECT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 900.0
-LONGEST_VALUE = 60
-"""Longer values are cut on a page. No allowed value is as long, so this never changes what is judged."""
 
 
 @dataclass(frozen=True)
 class DocsDelivery:
-    """One delivery as the child process gets it. `counts` holds, by row set, pairs of a row's values and a number."""
+    """One delivery as the child process gets it.
+
+    `counts` holds, by row set, pairs of a row's values and a number; `unexpected` what the gate found: by key of the
+    expectation how many rows failed, and of how many.
+    """
 
     delivery_id: int
     name: str
     sha256: str
     received_at: str
     is_small: bool
-    counts: dict[str, list[tuple[list[str | float | None], int]]]
+    unexpected: dict[str, tuple[int, int]]
+    counts: dict[str, Pairs]
 
 
 @dataclass(frozen=True)
 class DocsRequest:
-    """Everything that the pages of a batch of one supplier's deliveries are made from. Nothing in it is a secret."""
+    """What the pages of deliveries of one supplier, judged by the same, are made from. Nothing in it is a secret."""
 
     supplier: str
     supplier_name: str
@@ -61,89 +63,146 @@ class DocsRequest:
 
 @dataclass(frozen=True)
 class DataDocs:
-    """Pages by delivery id (URIs of files), the batch's index page, and in words what could not be made."""
+    """Pages by delivery id (URIs of files), an index page for each request, and in words what could not be made."""
 
     uris: Mapping[int, str] = field(default_factory=dict)
-    index_uri: str | None = None
+    index_uris: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
-def docs_request(
-    connection: Connection, delivery_ids: Collection[int], supplier: Supplier, register: Register
-) -> DocsRequest:
-    """What the pages of these deliveries need. Reads the stage tables, so it comes before they are cleaned."""
-    judgement = judgement_for(supplier, register)
-    tallies = read_tallies(connection, delivery_ids)
-    wanted = id_set(connection, list(tallies))
+def docs_requests(
+    connection: Connection, delivery_ids: Collection[int], names: Mapping[str, str], zone: ZoneInfo
+) -> list[DocsRequest]:
+    """What the pages of these deliveries need, from the ledger alone; `names` are of suppliers, by code.
+
+    Deliveries that the gate has not judged are left out. Those that were judged by other limits, or another register,
+    come in a request of their own: a page says what the gate said.
+    """
+    wanted = id_set(connection, delivery_ids)
+    columns = ("delivery_id", "sender", "name", "sha256", "received_at", "check_tally")
     rows = connection.execute(
-        sa.select(raw_delivery.c.delivery_id, raw_delivery.c.name, raw_delivery.c.sha256, raw_delivery.c.received_at)
-        .where(raw_delivery.c.delivery_id.in_(sa.select(wanted.c.value)))
-        .order_by(raw_delivery.c.delivery_id)
+        sa.select(*(raw_delivery.c[name] for name in columns))
+        .where(raw_delivery.c.delivery_id.in_(sa.select(wanted.c.value)), raw_delivery.c.check_tally.is_not(None))
+        .order_by(raw_delivery.c.sender, raw_delivery.c.delivery_id)
     )
-    smallest = supplier.quality.min_records_to_judge
-    return DocsRequest(
-        supplier=supplier.code,
-        supplier_name=supplier.name,
-        min_records_to_judge=smallest,
-        limits={each.key: judgement.limit(each) for each in EXPECTATIONS},
-        allowed={each.key: sorted(judgement.allowed(each)) for each in EXPECTATIONS if each.rule == "in_set"},
-        deliveries=[
-            DocsDelivery(
-                delivery_id=row.delivery_id,
-                name=row.name,
-                sha256=row.sha256,
-                received_at=f"{row.received_at:%Y-%m-%d %H:%M} UTC",
-                is_small=tallies[row.delivery_id].pieces < smallest,
-                counts=_as_lists(tallies[row.delivery_id]),
-            )
-            for row in rows
-        ],
+    unexpected = _unexpected(connection, delivery_ids)
+    groups: list[_Group] = []
+    for row in rows:
+        kept = read_judged(row.check_tally)
+        group = next((each for each in groups if each.takes(row.sender, kept)), None)
+        if group is None:
+            group = _Group(row.sender, kept)
+            groups.append(group)
+        group.add(_delivery(row, kept, unexpected.get(row.delivery_id, {}), zone), kept)
+    return [each.request(names.get(each.sender, each.sender)) for each in groups]
+
+
+class _Group:
+    """Deliveries that one suite of expectations can judge."""
+
+    def __init__(self, sender: str, first: Judged) -> None:
+        self.sender = sender
+        self._first = first
+        self._deliveries: list[DocsDelivery] = []
+        self._accepted: dict[str, set[str]] = {each.key: set() for each in BY_REGISTER}
+        self._refused: dict[str, set[str]] = {each.key: set() for each in BY_REGISTER}
+
+    def takes(self, sender: str, kept: Judged) -> bool:
+        by = (self._first.limits, self._first.min_records_to_judge)
+        if sender != self.sender or (kept.limits, kept.min_records_to_judge) != by:
+            return False
+        return all(
+            accepted.isdisjoint(self._refused[key]) and self._accepted[key].isdisjoint(kept.refused[key])
+            for key, accepted in kept.accepted().items()
+        )
+
+    def add(self, delivery: DocsDelivery, kept: Judged) -> None:
+        self._deliveries.append(delivery)
+        for key, accepted in kept.accepted().items():
+            self._accepted[key] |= accepted
+            self._refused[key].update(kept.refused[key])
+
+    def request(self, supplier_name: str) -> DocsRequest:
+        declared = {each.key: sorted(each.allowed) for each in EXPECTATIONS if isinstance(each.allowed, tuple)}
+        return DocsRequest(
+            supplier=self.sender,
+            supplier_name=supplier_name,
+            min_records_to_judge=self._first.min_records_to_judge,
+            limits=self._first.limits,
+            allowed=declared | {key: sorted(values) for key, values in self._accepted.items()},
+            deliveries=self._deliveries,
+        )
+
+
+def _unexpected(connection: Connection, delivery_ids: Collection[int]) -> dict[int, dict[str, tuple[int, int]]]:
+    found: dict[int, dict[str, tuple[int, int]]] = {}
+    for row in connection.execute(
+        sa.select(raw_check).where(
+            raw_check.c.delivery_id.in_(sa.select(id_set(connection, delivery_ids).c.value)), raw_check.c.unexpected > 0
+        )
+    ):
+        found.setdefault(row.delivery_id, {})[row.expectation] = (row.unexpected, row.elements)
+    order = list(EXPECTATION_BY_KEY)
+    return {each: dict(sorted(some.items(), key=lambda item: order.index(item[0]))) for each, some in found.items()}
+
+
+def _delivery(row: sa.Row[Any], kept: Judged, unexpected: dict[str, tuple[int, int]], zone: ZoneInfo) -> DocsDelivery:
+    return DocsDelivery(
+        delivery_id=row.delivery_id,
+        name=row.name,
+        sha256=row.sha256,
+        received_at=on_the_clock(row.received_at, zone),
+        is_small=kept.is_small,
+        unexpected=unexpected,
+        counts=kept.counts,
     )
 
 
-def _as_lists(tally: Tally) -> dict[str, list[tuple[list[str | float | None], int]]]:
-    return {
-        row_set.value: [([_shortened(each) for each in values], number) for values, number in counted.items()]
-        for row_set, counted in tally.counts.items()
-    }
-
-
-def _shortened(value: str | float | None) -> str | float | None:
-    is_long = isinstance(value, str) and len(value) > LONGEST_VALUE
-    return f"{str(value)[:LONGEST_VALUE]}..." if is_long else value
+def on_the_clock(at: datetime, zone: ZoneInfo) -> str:
+    """An instant as the clock on the wall shows it, to the minute, with the zone's short name."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def write_data_docs(
-    request: DocsRequest, folder: Path, run_name: str, *, timeout_seconds: float = TIMEOUT_SECONDS
+    requests: Sequence[DocsRequest],
+    folder: Path,
+    run_name: str,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> DataDocs:
-    """Write the pages to `folder/<supplier>/<run_name>/` in a child process; never raises for what goes wrong there.
+    """Write the pages below `folder/<supplier>/` in one child process; never raises for what goes wrong there.
 
-    A delivery that is large enough to be held has a page of its own; smaller ones share one, judged together. The
-    same batch under the same `run_name` is written over.
+    A delivery that is large enough to be held has a page of its own; smaller ones of a request share one, judged
+    together. The folder of a request is named after its content, so the same again is written over; `run_name` is
+    what the pages say about when they were made.
     """
-    if not request.deliveries:
+    if not requests:
         return DataDocs()
-    target = folder / request.supplier / _as_folder_name(run_name)
-    asked = orjson.dumps({"folder": str(target), "run_name": run_name, "request": asdict(request)})
+    targets = [folder / each.supplier / _folder_name(each) for each in requests]
+    sites = [
+        {"folder": str(target), "run_name": run_name, "request": asdict(request)}
+        for target, request in zip(targets, requests, strict=True)
+    ]
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        for target in targets:
+            target.mkdir(parents=True, exist_ok=True)
         child = subprocess.run(
             [sys.executable, "-m", CHILD_MODULE],
-            input=asked,
+            input=orjson.dumps(sites),
             capture_output=True,
             timeout=timeout_seconds,
             env=_environment(),
             cwd=PROJECT,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return _failed(f"Great Expectations did not finish within {timeout_seconds:g} s")
+    except subprocess.TimeoutExpired as late:
+        why = f"Great Expectations did not finish within {timeout_seconds:g} s"
+        return _made(targets, late.stdout or b"", why)
     except OSError as error:
-        return _failed(f"{target}: {error}")
-    if child.returncode != 0:
-        last_words = child.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        return _failed(f"Great Expectations ended with code {child.returncode}: {' '.join(last_words)}")
-    return _made(target, child.stdout)
+        return _made([], b"", str(error))
+    last_words = " ".join(child.stderr.decode(errors="replace").strip().splitlines()[-1:])
+    why = f"Great Expectations ended with code {child.returncode}: {last_words}" if child.returncode else ""
+    return _made(targets, child.stdout, why)
 
 
 def _environment() -> dict[str, str]:
@@ -158,18 +217,26 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _made(target: Path, answer: bytes) -> DataDocs:
-    try:
-        told: dict[str, Any] = orjson.loads(answer)
-        uris = {int(delivery_id): (target / page).as_uri() for delivery_id, page in told["pages"].items()}
-        return DataDocs(uris, (target / "index.html").as_uri(), tuple(told["problems"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return _failed(f"the answer of Great Expectations cannot be read: {error}")
+def _made(targets: Sequence[Path], answer: bytes, why: str) -> DataDocs:
+    """What the child told, a line a request; a line that is missing or cut short was not made, for the reason `why`."""
+    uris: dict[int, str] = {}
+    indexes: list[str] = []
+    problems = [_in_words(why)] if why else []
+    for target, line in zip(targets, answer.splitlines(), strict=False):
+        try:
+            told: dict[str, Any] = orjson.loads(line)
+            uris |= {int(delivery_id): (target / page).as_uri() for delivery_id, page in told["pages"].items()}
+            indexes += [(target / "index.html").as_uri()] if told["pages"] else []
+            problems += told["problems"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            problems += [] if why else [_in_words(f"the answer of Great Expectations cannot be read: {error}")]
+    return DataDocs(uris, tuple(indexes), tuple(problems))
 
 
-def _failed(cause: str) -> DataDocs:
-    return DataDocs(problems=(f"the Data Docs could not be written: {cause} (the load is not affected)",))
+def _in_words(cause: str) -> str:
+    return f"the Data Docs could not be written: {cause} (the load is not affected)"
 
 
-def _as_folder_name(run_name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", run_name).strip(".-") or "run"
+def _folder_name(request: DocsRequest) -> str:
+    content = hashlib.sha256(orjson.dumps(asdict(request))).hexdigest()
+    return f"{request.deliveries[0].received_at[:10]}-{content[:8]}"

@@ -17,6 +17,7 @@ from schemas.expectations import EXPECTATIONS, Expectation, RowSet
 from schemas.register.register import Register
 from schemas.register.suppliers import Supplier
 from schemas.warehouse.raw import raw_check
+from tasks.quality.judged import Judged, judged, keep_judged
 from tasks.quality.tally import Tally, read_tallies
 from tasks.warehouse.bulk import bulk_insert, id_set
 
@@ -86,13 +87,24 @@ def check_deliveries(
 ) -> dict[int, list[CheckResult]]:
     """Judge staged deliveries of one supplier and store the results in `raw_check`; the same again changes nothing.
 
-    Needs the stage tables of the deliveries. Whether one is held is decided by `tasks.quality.hold`.
+    Needs the stage tables of the deliveries; what Data Docs need later is kept in the ledger. Whether a delivery is
+    held is decided by `tasks.quality.hold`.
     """
     judgement = judgement_for(supplier, register)
     tallies = read_tallies(connection, delivery_ids)
     results = {delivery_id: judge(tally, judgement) for delivery_id, tally in tallies.items()}
     _store(connection, results)
+    keep_judged(connection, {delivery_id: _kept(tally, judgement) for delivery_id, tally in tallies.items()})
     return results
+
+
+def _kept(tally: Tally, judgement: Judgement) -> Judged:
+    return judged(
+        tally,
+        {each.key: judgement.limit(each) for each in EXPECTATIONS},
+        {each.key: judgement.allowed(each) for each in EXPECTATIONS},
+        judgement.supplier.quality.min_records_to_judge,
+    )
 
 
 def check_delivery(

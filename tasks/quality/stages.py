@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from prefect.artifacts import create_markdown_artifact
+from prefect.settings import get_current_settings
 
+from config.settings import environment_for_children
 from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.summaries import DeliverySummary
 from tasks.batch import PROOF, STOPPED, each_delivery, rows_in_state
 from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
+from tasks.quality import docs_turns
 from tasks.quality.conservation import prove, store_counts
+from tasks.quality.docs_backlog import backlog, make_docs
 from tasks.quality.gate import check_deliveries as judge_deliveries
 from tasks.quality.hold import Passage, pass_or_hold
 from tasks.quality.summary import as_markdown, summaries
-from tasks.stage import run_id, stage
+from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.ledger import note_done, set_state
 from tasks.workplace import Workplace, workplace
+
+BUSY = "another run is at it"
+"""In the totals of a run that left the Data Docs to another one."""
+DOCS_FLOW = "flows.data_docs"
+OF_THIS_RUN = "PREFECT__"
+"""Variables in which a worker tells a process which run it is; a process of its own is another run."""
 
 
 @stage()
@@ -76,6 +88,56 @@ def prove_conservation(deliveries: list[int], *, settled_too: bool = False) -> C
     if settled_too:
         states += [DeliveryState.SETTLED, DeliveryState.REVERTED]
     return each_delivery(rows_in_state(place.warehouse, deliveries, states), work)
+
+
+@stage()
+def write_data_docs(limit: int = 500) -> Counter[str]:
+    """Make the Data Docs of the oldest deliveries that were judged and have none, at most `limit`.
+
+    Ends at once where another process makes them already. What cannot be made is logged and counted, and tried again
+    by the next run.
+    """
+    place = workplace()
+    folder = place.settings.data_docs
+    with docs_turns.at_work(folder) as is_our_turn:
+        if not is_our_turn:
+            stage_logger().info("another run makes the Data Docs of %s already", folder)
+            return Counter({BUSY: 1})
+        names = {each.code: each.name for each in place.register.suppliers}
+        made = make_docs(place.warehouse, folder, names, ZoneInfo(place.settings.timezone), place.now, limit)
+    for problem in made.problems:
+        stage_logger().warning("%s", problem)
+    return made.counts
+
+
+@stage()
+def start_data_docs(deliveries: list[int]) -> Counter[str]:
+    """See to the Data Docs as SAMKAT_DATA_DOCS says, where one of `deliveries` has none: in the background, or now.
+
+    They are for people to look at, so nothing that goes wrong with them fails the run.
+    """
+    try:
+        place = workplace()
+        mode = place.settings.data_docs_mode
+        with place.warehouse.read() as connection:
+            if mode == "off" or not backlog(connection, limit=1, among=deliveries).judged:
+                return Counter()
+        return write_data_docs.fn() if mode == "wait" else _start_in_background(place)
+    except Exception as error:
+        stage_logger().warning("the Data Docs are left to a later run: %s", error, exc_info=error)
+        return Counter(problems=1)
+
+
+def _start_in_background(place: Workplace) -> Counter[str]:
+    """A process of its own, which outlives this run; its flow reports to the same Prefect server."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_RUN)}
+    environment = inherited | environment_for_children(place.settings)
+    api_url = get_current_settings().api.url
+    if api_url:
+        environment["PREFECT_API_URL"] = api_url
+    log = place.settings.home / "logs" / "data-docs.log"
+    started = docs_turns.start_waiting(place.settings.data_docs, DOCS_FLOW, log, environment)
+    return Counter({"started in the background": 1} if started else {"one waits already": 1})
 
 
 @stage()

@@ -25,7 +25,8 @@ class Samkat:
     def __init__(self, home: Path) -> None:
         self.home = home
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SAMKAT_"))}
-        self.environment = {**kept, "SAMKAT_HOME": str(home), "SAMKAT_TODAY": SAMPLE_NIGHT.isoformat()}
+        settings = {"SAMKAT_HOME": str(home), "SAMKAT_TODAY": SAMPLE_NIGHT.isoformat(), "SAMKAT_DATA_DOCS": "off"}
+        self.environment = kept | settings
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+import orjson
 import sqlalchemy as sa
 
 from schemas.marc import BibFacts, HoldingFacts, HoldingLine, IsbnFact, StagedPiece
@@ -24,6 +26,7 @@ from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.levels import LevelReading
 from tasks.catalogue.staging import StagedMember, StagingRules, row_batches, stage_delivery
+from tasks.quality.data_docs import DocsRequest
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Arrival, register_arrival
 
@@ -175,3 +178,29 @@ def add_outcome(
             delivery_id=delivery_id, position=position, part=part, record_type=record_type, outcome=outcome, **values
         )
     )
+
+
+HOSTILE = "<script>alert(1)</script>"
+
+DELIVERIES: dict[str, list[dict[str, Any]]] = {
+    "mixed": [bib(), holding("SOLB"), bib(title="", isbns=["invalid", "set"], embedded=["ZZ"]), unreadable()] * 7,
+    "all good": [bib(embedded=["SOLB", "LUNV"])] * 30,
+    "all bad": [bib(title="", isbns=["invalid"], level="x", embedded=[""]), unreadable()] * 15,
+    "no bibs": [holding("SOLB")] * 24 + [holding("ZZ")],
+    "no holdings": [bib()] * 20,
+    "no ISBN and no title": [bib(title=" ", isbns=[])] * 20,
+    "only unreadable": [unreadable()] * 20,
+    "nothing at all": [],
+    "one record": [bib(isbns=["invalid"])],
+    "exactly at the limits": [bib()] * 18 + [bib(title="", isbns=["invalid"])] + [bib(isbns=["invalid"])],
+    "one row under the limits": [bib()] * 17 + [bib(title="", level=" ")] * 2 + [bib(isbns=["invalid", "invalid"])],
+    "blank and odd levels": [bib(level=level) for level in " 1234578uzx"] * 2,
+    "many unknown sigels": [holding(f"Q{number}") for number in range(60)] + [bib()],
+    "hostile text": [bib(embedded=[HOSTILE, "a$b {{x}}", "X" * 500])] * 20,
+}
+
+
+def as_the_child_gets_it(request: DocsRequest) -> dict[str, Any]:
+    """A request for Data Docs as it comes out of the pipe to the child process."""
+    sent: dict[str, Any] = orjson.loads(orjson.dumps(dataclasses.asdict(request)))
+    return sent

@@ -468,6 +468,12 @@ def _create_raw_delivery() -> None:
         sa.Column("reverted_at", UtcInstant(), nullable=True),
         sa.Column("flow_run_id", sa.Text(), nullable=True, comment="The run that took it last"),
         sa.Column("hold_reason", sa.Text(), nullable=True, comment="Why it waits, or why it was rejected, in words"),
+        sa.Column(
+            "check_tally",
+            sa.Text(),
+            nullable=True,
+            comment="JSON: the judged rows counted, and by what; Data Docs come from it",
+        ),
         sa.Column("docs_uri", sa.Text(), nullable=True, comment="Data Docs of its check"),
         sa.Column(
             "records_read",
