@@ -7,6 +7,7 @@ from typing import Literal
 from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
 from tasks.catalogue.stages import apply_plan, decide_plan
+from tasks.notices.stages import notify_decided, send_notices
 from tasks.quality.stages import prove_conservation
 
 
@@ -18,6 +19,8 @@ def plan_decide(
     decided = decide_plan(plan_hash, decision, by, change_class)
     applied = apply_plan(decided)
     prove_conservation(applied.deliveries, settled_too=True)
+    notify_decided(applied.deliveries)
+    send_notices()
     for supplier in decided.suppliers_held:
         supplier_ingest(supplier, [])
     return decided.as_summary() | applied.as_summary()

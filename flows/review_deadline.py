@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.notices.stages import send_notices, send_worklist
-
 from flows.pipeline import pipeline
 from tasks.catalogue.stages import load_overdue
+from tasks.notices.stages import notify_decided, send_notices, send_worklist
 from tasks.quality.stages import prove_conservation
 
 
@@ -14,6 +13,7 @@ def review_deadline() -> dict[str, object]:
     """Load what nobody has decided in time, flagged as provisional; the review stays open."""
     loaded = load_overdue()
     prove_conservation(loaded.deliveries, settled_too=True)
+    notify_decided(loaded.deliveries)
     send_worklist()
     send_notices()
     return loaded.as_summary()

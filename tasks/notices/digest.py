@@ -1,4 +1,4 @@
-"""The digest: what a library is told about one supplier's deliveries of one run.
+"""The digest: what a library is told about one supplier's deliveries of one run, or of what waited and was decided.
 
 What needs attention comes first (refused, rejected, waiting), then what went well. A long digest shows its first
 rows and carries the whole list as CSV.
@@ -57,6 +57,7 @@ class LibraryDigest:
 
     `run_key` must be the same when a run that was killed is done again: it makes the message the same message.
     `counts` and `bib_counts` may be more than the lines given; left out, they are counted from the lines.
+    `has_waited`: these titles were told of before, as waiting, and this says what was decided.
     """
 
     library_name: str
@@ -70,6 +71,7 @@ class LibraryDigest:
     lines: tuple[DigestLine, ...]
     counts: Mapping[HoldingOutcome, int] = field(default_factory=dict)
     bib_counts: Mapping[BibOutcome, int] = field(default_factory=dict)
+    has_waited: bool = False
 
     def total_of(self, outcome: HoldingOutcome) -> int:
         """How many holdings ended so; never less than the lines that say so."""
@@ -91,9 +93,11 @@ class ShownLine:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The lines of one outcome that are shown, out of `total`."""
+    """The lines of one outcome that are shown, out of `total`. `note` says what the outcome means."""
 
     outcome: HoldingOutcome
+    heading: str
+    note: str
     total: int
     lines: tuple[ShownLine, ...]
 
@@ -159,9 +163,16 @@ def _sections(digest: LibraryDigest, phrases: Phrases, max_rows: int) -> tuple[S
         total = digest.total_of(outcome)
         if total:
             shown = _shown(lines[:left], digest, phrases)
-            sections.append(Section(outcome, total, shown))
+            note = _said("section_note", outcome, digest, phrases)
+            sections.append(Section(outcome, _said("section", outcome, digest, phrases), note, total, shown))
             left -= len(shown)
     return tuple(sections)
+
+
+def _said(what: str, outcome: HoldingOutcome, digest: LibraryDigest, phrases: Phrases) -> str:
+    """Heading or note of an outcome. What was decided by a person is no error in the record: it has its own words."""
+    later = phrases.say_if_known(f"later.{what}.{outcome}") if digest.has_waited else None
+    return later or phrases.say(f"{what}.{outcome}")
 
 
 def _shown(lines: Iterable[DigestLine], digest: LibraryDigest, phrases: Phrases) -> tuple[ShownLine, ...]:
@@ -175,6 +186,11 @@ def _subject(digest: LibraryDigest, phrases: Phrases) -> str:
     not_loaded = sum(digest.total_of(outcome) for outcome in NOT_LOADED)
     waiting = digest.total_of(HoldingOutcome.WAITING)
     parts = []
+    if digest.has_waited:
+        # What was refused may be a removal that was not approved: "not added" would be wrong.
+        refused = digest.total_of(HoldingOutcome.REFUSED)
+        parts += [phrases.count("outcome_count.refused", refused)] if refused else []
+        not_loaded -= refused
     if not_loaded:
         parts.append(phrases.count("digest.not_loaded", not_loaded))
     if waiting:
@@ -183,7 +199,7 @@ def _subject(digest: LibraryDigest, phrases: Phrases) -> str:
         changed = digest.total() - digest.total_of(HoldingOutcome.UNCHANGED)
         parts = [phrases.say("digest.all_done" if changed else "digest.no_change")]
     return phrases.say(
-        "digest.subject",
+        "later.subject" if digest.has_waited else "digest.subject",
         titles=phrases.count("titles", digest.total()),
         supplier=digest.supplier_name,
         result=", ".join(parts),
@@ -193,9 +209,12 @@ def _subject(digest: LibraryDigest, phrases: Phrases) -> str:
 
 def _summary(digest: LibraryDigest, phrases: Phrases) -> str:
     counts = Counter({outcome: digest.total_of(outcome) for outcome in ORDER})
-    parts = [phrases.count(f"outcome_count.{outcome}", counts[outcome]) for outcome in ORDER if counts[outcome]]
+    words = {outcome: f"outcome_count.{outcome}" for outcome in ORDER}
+    if digest.has_waited:
+        words[HoldingOutcome.REJECTED] = "digest.not_loaded"
+    parts = [phrases.count(words[outcome], counts[outcome]) for outcome in ORDER if counts[outcome]]
     return phrases.say(
-        "digest.summary",
+        "later.summary" if digest.has_waited else "digest.summary",
         titles=phrases.count("titles", digest.total()),
         supplier=digest.supplier_name,
         date=phrases.day(digest.run_date),
@@ -205,7 +224,9 @@ def _summary(digest: LibraryDigest, phrases: Phrases) -> str:
 
 def _catalogue_counts(digest: LibraryDigest, phrases: Phrases) -> str:
     counts = digest.bib_counts or Counter(line.bib_outcome for line in digest.lines if line.bib_outcome is not None)
-    parts = [phrases.count(f"bib_count.{outcome}", counts[outcome]) for outcome in BibOutcome if counts.get(outcome)]
+    # What was decided against is no error in the record, as this phrase would say; the section has said what it is.
+    told = [each for each in BibOutcome if not (digest.has_waited and each is BibOutcome.REJECTED)]
+    parts = [phrases.count(f"bib_count.{outcome}", counts[outcome]) for outcome in told if counts.get(outcome)]
     return phrases.say("digest.catalogue_counts", result=phrases.series(parts)) if parts else ""
 
 
@@ -213,7 +234,7 @@ def _all_lines(digest: LibraryDigest, phrases: Phrases) -> Attachment:
     name = file_name(f"{digest.supplier_code}-{digest.sigel}-{digest.run_date:%Y-%m-%d}") + ".csv"
     rows = (
         (
-            phrases.say(f"section.{line.outcome}"),
+            _said("section", line.outcome, digest, phrases),
             happened(line, digest, phrases),
             line.title,
             line.author,

@@ -44,7 +44,7 @@ def library_corrections(
     if row.state != DeliveryState.REVERTED or row.kind != "supplier":
         return []
     holdings = _holdings(connection, register, delivery_id)
-    marks = _ShelfMarks(connection, row.sender, holdings)
+    marks = ShelfMarks(connection, row.sender, holdings)
     return [
         LibraryCorrection(
             library_name=register.library_by_sigel[sigel].name,
@@ -84,11 +84,11 @@ def _holdings(connection: Connection, register: Register, delivery_id: int) -> S
             bib_piece.c.isbn13,
             core_bib.c.author,
             image.c.lines,
-            _staged_mark(latest).label("staged_mark"),
+            staged_mark(latest).label("staged_mark"),
         )
         .select_from(latest)
         .join(piece, sa.and_(piece.c.delivery_id == latest.c.delivery_id, piece.c.position == latest.c.position))
-        .outerjoin(before, sa.and_(_same_holding(before, latest), before.c.seq == latest.c.seq - 1))
+        .outerjoin(before, sa.and_(same_holding(before, latest), before.c.seq == latest.c.seq - 1))
         .outerjoin(
             bib_piece,
             sa.and_(bib_piece.c.delivery_id == piece.c.delivery_id, bib_piece.c.position == piece.c.bib_position),
@@ -114,22 +114,23 @@ def _holdings(connection: Connection, register: Register, delivery_id: int) -> S
     ).all()
 
 
-def _same_holding(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+def same_holding(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether two rows are of the same holding of the same delivery."""
     return sa.and_(*(one.c[name] == other.c[name] for name in ("delivery_id", "position", "part")))
 
 
-def _staged_mark(latest: sa.FromClause) -> sa.ScalarSelect[Any]:
+def staged_mark(latest: sa.FromClause) -> sa.ScalarSelect[Any]:
     """The shelf mark as it was delivered, while the holding still waits in the working set."""
     return (
         sa.select(stage_holding_line.c.shelf_mark)
-        .where(_same_holding(stage_holding_line, latest), stage_holding_line.c.tag == "852")
+        .where(same_holding(stage_holding_line, latest), stage_holding_line.c.tag == "852")
         .order_by(stage_holding_line.c.line_no)
         .limit(1)
         .scalar_subquery()
     )
 
 
-class _ShelfMarks:
+class ShelfMarks:
     """The supplier's shelf mark of a holding: as it was delivered, else as it stands now."""
 
     def __init__(self, connection: Connection, sender: str, holdings: Sequence[sa.Row[Any]]) -> None:
@@ -137,6 +138,7 @@ class _ShelfMarks:
         self._now = lines_of(connection, {each.holding_id for each in holdings if each.holding_id is not None})
 
     def of(self, holding: sa.Row[Any]) -> str:
+        """Of a row with `lines` (an image as JSON), `holding_id` and `staged_mark`; each may be None."""
         delivered = [HoldingLine(*line) for line in orjson.loads(holding.lines)] if holding.lines else []
         return self._first(delivered) or self._first(self._now.get(holding.holding_id, [])) or holding.staged_mark or ""
 
@@ -146,7 +148,7 @@ class _ShelfMarks:
         return next((line.shelf_mark for line in (*own, *marked)), "")
 
 
-def _line(holding: sa.Row[Any], marks: _ShelfMarks) -> CorrectionLine:
+def _line(holding: sa.Row[Any], marks: ShelfMarks) -> CorrectionLine:
     if not holding.is_undone:
         effect = CorrectionEffect.KEPT
     elif holding.outcome in (HoldingOutcome.CREATED, HoldingOutcome.WAITING):

@@ -134,13 +134,13 @@ def _totals(connection: Connection, deliveries: Collection[int], sigels: Collect
 def _count_bibs(connection: Connection, deliveries: Collection[int], totals: Mapping[Key, Totals]) -> None:
     """Bibs of all holdings, for digests that do not list all of them. Such deliveries are staged still."""
     bib = core_outcome.alias("bib")
-    staged = sa.and_(_same_place(stage_holding, core_outcome), stage_holding.c.part == core_outcome.c.part)
+    staged = sa.and_(same_place(stage_holding, core_outcome), stage_holding.c.part == core_outcome.c.part)
     rows = connection.execute(
         sa.select(raw_delivery.c.sender, core_outcome.c.sigel, bib.c.outcome, sa.func.count())
         .select_from(core_outcome)
         .join(raw_delivery, raw_delivery.c.delivery_id == core_outcome.c.delivery_id)
         .join(stage_holding, staged)
-        .join(bib, _is_bib(bib, stage_holding))
+        .join(bib, is_bib_of(bib, stage_holding))
         .where(_is_ours(connection, deliveries, {sigel for _, sigel in totals}))
         .group_by(raw_delivery.c.sender, core_outcome.c.sigel, bib.c.outcome)
     )
@@ -148,11 +148,12 @@ def _count_bibs(connection: Connection, deliveries: Collection[int], totals: Map
         totals[sender, sigel].bibs[BibOutcome(outcome)] = number
 
 
-def _same_place(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+def same_place(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether two rows are of the same record of the same delivery."""
     return sa.and_(one.c.delivery_id == other.c.delivery_id, one.c.position == other.c.position)
 
 
-def _is_bib(bib: sa.FromClause, piece: sa.FromClause) -> sa.ColumnElement[bool]:
+def is_bib_of(bib: sa.FromClause, piece: sa.FromClause) -> sa.ColumnElement[bool]:
     """The latest outcome of the bib that a piece belongs to."""
     return sa.and_(
         bib.c.delivery_id == piece.c.delivery_id,
@@ -202,10 +203,10 @@ def _lines(
             _shelf_mark(numbered).label("shelf_mark"),
         )
         .select_from(numbered)
-        .join(piece, _same_place(piece, numbered))
+        .join(piece, same_place(piece, numbered))
         .outerjoin(bib_piece, of_bib)
-        .outerjoin(bib, _is_bib(bib, piece))
-        .outerjoin(stage_bib, _same_place(stage_bib, bib_piece))
+        .outerjoin(bib, is_bib_of(bib, piece))
+        .outerjoin(stage_bib, same_place(stage_bib, bib_piece))
         .outerjoin(
             raw_member,
             sa.and_(raw_member.c.delivery_id == piece.c.delivery_id, raw_member.c.member_no == piece.c.member_no),
@@ -231,7 +232,7 @@ def _shelf_mark(numbered: sa.FromClause) -> sa.ScalarSelect[Any]:
     return (
         sa.select(stage_holding_line.c.shelf_mark)
         .where(
-            _same_place(stage_holding_line, numbered),
+            same_place(stage_holding_line, numbered),
             stage_holding_line.c.part == numbered.c.part,
             stage_holding_line.c.tag == "852",
         )

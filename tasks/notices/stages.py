@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from prefect.runtime import task_run
 
 from schemas.outcomes import DeliveryState
-from tasks.batch import proved_rows, rows_in_state
+from tasks.batch import STOPPED, proved_rows, rows_in_state
 from tasks.notices import telling
 from tasks.notices.filing import file_worklist
+from tasks.notices.gathering_decided import maybe_untold
 from tasks.notices.queue import send_waiting
 from tasks.notices.sending import SmtpSender, mail_sender
 from tasks.stage import run_id, stage, stage_logger
@@ -27,7 +28,7 @@ SEND_RETRIES = 2
 def teller_of(place: Workplace) -> telling.Teller:
     """What everything that is told from this workplace shares."""
     zone = ZoneInfo(place.settings.timezone)
-    return telling.Teller(place.register, zone, place.today, place.now, run_id())
+    return telling.Teller(place.register, zone, place.today, place.now, run_id(), clock=lambda: place.now)
 
 
 @stage()
@@ -59,6 +60,21 @@ def notify_held(deliveries: list[int]) -> Counter[str]:
     """Queue what the operator is told of deliveries that wait for approval; each plan once."""
     place = workplace()
     return telling.tell_of_holds(place.warehouse, teller_of(place), deliveries)
+
+
+@stage()
+def notify_decided(deliveries: list[int]) -> Counter[str]:
+    """Queue a digest to each library of what was decided about its titles that waited; each decision once.
+
+    What a run that was killed had decided and not told comes along. A delivery that did not add up afterwards is told
+    of when a person has looked at it.
+    """
+    place = workplace()
+    with place.warehouse.read() as connection:
+        untold = maybe_untold(connection, deliveries)
+    rows = rows_in_state(place.warehouse, untold, [DeliveryState.LOADED, DeliveryState.SETTLED])
+    proved = sorted(row.delivery_id for row in rows if not (row.hold_reason or "").startswith(STOPPED))
+    return telling.tell_of_decided(place.warehouse, teller_of(place), proved)
 
 
 @stage()

@@ -1,16 +1,17 @@
 """Who is told what, and when: each delivery once, in one transaction with the mark that it has been told.
 
 Everything a run has to tell is composed and queued together with the progress of the stage `notify` of each delivery.
-So a run that is killed and done again tells nothing twice and leaves nothing untold. Sending is queue.py's.
+So a run that is killed and done again tells nothing twice and leaves nothing untold. What is decided later is told
+later, up to an instant that the progress keeps. Sending is queue.py's.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ from tasks.notices.corrections import compose_correction
 from tasks.notices.digest import compose_library_digest
 from tasks.notices.filing import file_rejects, quarantine_unreadable
 from tasks.notices.gathering_corrections import library_corrections
+from tasks.notices.gathering_decided import FIRST_TOLD, LATER_TOLD, decided_digests
 from tasks.notices.gathering_digests import library_digests
 from tasks.notices.gathering_holds import held_deliveries
 from tasks.notices.gathering_rejects import DeliveryRejects, for_supplier, rejects_of
@@ -36,22 +38,27 @@ from tasks.notices.queue import queue_messages
 from tasks.notices.rejects import compose_supplier_rejects
 from tasks.notices.worklist import ReviewCase, Worklist, compose_worklist
 from tasks.warehouse.bulk import id_set
-from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 
-STAGE = "notify"
+STAGE = FIRST_TOLD
 NOTICES_LOCK = "notices"
 TOLD_STATES = (DeliveryState.LOADED, DeliveryState.REJECTED)
 
 
 @dataclass(frozen=True)
 class Teller:
-    """What everything that is told in a run shares. `zone` is the consortium's time zone, for days."""
+    """What everything that is told in a run shares. `zone` is the consortium's time zone, for days.
+
+    `now` dates the messages. `clock` is asked under the catalogue's lock, where decisions take their time as well: so
+    what was decided before it has been seen, and what was not seen is decided after it.
+    """
 
     register: Register
     zone: ZoneInfo
     today: date
     now: datetime
     run_id: str | None = None
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     @property
     def catalogue_name(self) -> str:
@@ -89,13 +96,13 @@ def tell_of_deliveries(
     counts = Counter(quarantined=quarantine_unreadable(warehouse, landing, [row.delivery_id for row in untold]))
     known = [each for each in rejects if each.sender in teller.register.supplier_by_code]
     file_rejects(landing, teller.register, known, teller.today)
-    with warehouse.write() as connection:
+    with warehouse.write(CATALOGUE_LOCK) as connection:
         claimed = set(_claim(connection, [row.delivery_id for row in untold]))
         for sender in sorted({row.sender for row in untold}):
             batch = [row for row in untold if row.sender == sender and row.delivery_id in claimed]
             if batch:
                 counts += _tell_of_batch(connection, teller, batch, [each for each in known if each.sender == sender])
-        _mark_told(connection, claimed, teller.now)
+        _mark_told(connection, claimed, teller.clock())
     return counts
 
 
@@ -153,10 +160,7 @@ def _untold(
 
 def _claim(connection: Connection, deliveries: Sequence[int]) -> list[int]:
     """Lock the progress of these deliveries; returns those that nobody else has told of meanwhile."""
-    connection.execute(
-        sa.text("INSERT INTO raw_progress (delivery_id, stage, reached) VALUES (:d, :s, 0) ON CONFLICT DO NOTHING"),
-        [{"d": delivery_id, "s": STAGE} for delivery_id in deliveries],
-    )
+    _open_progress(connection, deliveries, STAGE)
     wanted = id_set(connection, deliveries)
     return list(
         connection.execute(
@@ -172,13 +176,38 @@ def _claim(connection: Connection, deliveries: Sequence[int]) -> list[int]:
     )
 
 
-def _mark_told(connection: Connection, deliveries: Collection[int], now: datetime) -> None:
+def _open_progress(connection: Connection, deliveries: Sequence[int], stage: str) -> None:
+    connection.execute(
+        sa.text("INSERT INTO raw_progress (delivery_id, stage, reached) VALUES (:d, :s, 0) ON CONFLICT DO NOTHING"),
+        [{"d": delivery_id, "s": stage} for delivery_id in deliveries],
+    )
+
+
+def _mark_told(connection: Connection, deliveries: Collection[int], now: datetime, stage: str = STAGE) -> None:
     wanted = id_set(connection, deliveries)
     connection.execute(
         sa.update(raw_progress)
-        .where(raw_progress.c.delivery_id.in_(sa.select(wanted.c.value)), raw_progress.c.stage == STAGE)
+        .where(raw_progress.c.delivery_id.in_(sa.select(wanted.c.value)), raw_progress.c.stage == stage)
         .values(reached=1, done_at=now)
     )
+
+
+def tell_of_decided(warehouse: Warehouse, teller: Teller, deliveries: Sequence[int]) -> Counter[str]:
+    """Tell libraries what was decided about holdings of `deliveries` since they were told that these wait; once.
+
+    Returns counts of messages by kind.
+    """
+    counts: Counter[str] = Counter()
+    if not deliveries:
+        return counts
+    about = {"delivery_id": deliveries[0]} if len(deliveries) == 1 else {}
+    with warehouse.write(CATALOGUE_LOCK) as connection:
+        digests = decided_digests(connection, teller.register, deliveries, run_date=teller.today)
+        messages = (compose_library_digest(each, teller.catalogue_name, teller.sender) for each in digests)
+        counts += teller.queue(connection, messages, **about)
+        _open_progress(connection, deliveries, LATER_TOLD)
+        _mark_told(connection, deliveries, teller.clock(), LATER_TOLD)
+    return counts
 
 
 def tell_of_holds(warehouse: Warehouse, teller: Teller, deliveries: Collection[int]) -> Counter[str]:

@@ -84,7 +84,13 @@ def test_decided_reviews_load_the_bib_and_the_holding_that_waited(stocked: Workp
     assert [(each.bibs["review"], each.holdings["waiting"]) for each in waiting.value] == [(5, 5)]
     first, second, *others = open_reviews(stocked)
     ran = run(review_decide, {first: "new", second: "reject", others[0]: "match:999999"}, "Ada Kvist")
-    assert ran.names("send notices") == ["decide reviews", "prove conservation", "send worklist", "send notices"]
+    assert ran.names("send notices") == [
+        "decide reviews",
+        "prove conservation",
+        "notify decided",
+        "send worklist",
+        "send notices",
+    ]
     assert (set(ran.value["done"]), set(ran.value["problems"])) == ({str(first), str(second)}, {str(others[0])})
     assert open_reviews(stocked) == others
     row = ledger(stocked.warehouse, waiting.value[0].delivery_id)
@@ -102,7 +108,13 @@ def test_a_review_past_its_deadline_is_loaded_as_provisional(
     ran = run(review_deadline)
     delivery_id = waiting.value[0].delivery_id
     assert ran.value["done"] == {f"delivery {delivery_id}": "5 bibs loaded as provisional"}
-    assert ran.names("send notices") == ["load overdue", "prove conservation", "send worklist", "send notices"]
+    assert ran.names("send notices") == [
+        "load overdue",
+        "prove conservation",
+        "notify decided",
+        "send worklist",
+        "send notices",
+    ]
     row = ledger(stocked.warehouse, delivery_id)
     assert (row.bibs_review, row.holdings_waiting, row.holdings_created) == (0, 0, 5)
     assert len(open_reviews(stocked)) == 5
@@ -126,7 +138,13 @@ def test_an_approved_class_of_change_is_applied(stocked: Workplace, night: Night
     with stocked.warehouse.read() as connection:
         plan_hash = connection.execute(sa.select(core_plan.c.plan_hash)).scalar_one()
     ran = run(plan_decide, plan_hash, "approve", "Bo Alm", "holding_delete")
-    assert ran.names("prove conservation") == ["decide plan", "apply plan", "prove conservation"]
+    assert ran.names("send notices") == [
+        "decide plan",
+        "apply plan",
+        "prove conservation",
+        "notify decided",
+        "send notices",
+    ]
     row = ledger(stocked.warehouse, held.value[0].delivery_id)
     assert (row.holdings_waiting, row.holdings_deleted) == (0, 25)
 

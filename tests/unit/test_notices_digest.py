@@ -184,3 +184,48 @@ def test_every_holding_is_shown_or_attached(outcomes: list[HoldingOutcome], max_
     told = message.attachments[0].content.decode("utf-8-sig") if message.attachments else message.text
     assert all(line.title in told for line in lines)
     assert message.text.count("\n* ") == min(len(lines), max_rows)
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "summary"),
+    [
+        (
+            "en",
+            "4 titles from Nordbok that had waited: 1 refused, 1 not added (Storstads bibliotek)",
+            "News of 21 November 2025 about 4 titles from Nordbok that had waited:"
+            " 1 refused, 1 not added, 1 added and 1 unchanged.",
+        ),
+        (
+            "sv",
+            "4 titlar från Nordbok som har väntat: 1 nekad, 1 inte inläst (Storstads bibliotek)",
+            "Besked den 21 november 2025 om 4 titlar från Nordbok som har väntat:"
+            " 1 nekad, 1 inte inläst, 1 tillagd och 1 oförändrad.",
+        ),
+        (
+            "no",
+            "4 titler fra Nordbok som har ventet: 1 avslått, 1 ikke lagt inn (Storstads bibliotek)",
+            "Beskjed 21. november 2025 om 4 titler fra Nordbok som har ventet:"
+            " 1 avslått, 1 ikke lagt inn, 1 lagt inn og 1 uendret.",
+        ),
+        (
+            "da",
+            "4 titler fra Nordbok, der har ventet: 1 afslået, 1 ikke indlæst (Storstads bibliotek)",
+            "Besked den 21. november 2025 om 4 titler fra Nordbok, der har ventet:"
+            " 1 afslået, 1 ikke indlæst, 1 tilføjet og 1 uændret.",
+        ),
+    ],
+)
+def test_a_digest_of_titles_that_waited_says_so_in_every_language(language: str, subject: str, summary: str) -> None:
+    message = composed(CREATED, REFUSED, REJECTED, UNCHANGED, language=language, has_waited=True)
+    assert message.subject == subject
+    assert message.text.startswith(summary)
+
+
+def test_what_was_decided_against_after_waiting_is_not_called_an_error() -> None:
+    line = digest_line(
+        outcome=HoldingOutcome.REJECTED, bib_outcome=BibOutcome.REJECTED, reason=Reason("decided_reject", "x")
+    )
+    message = composed(line, has_waited=True)
+    assert "NOT ADDED (1)\nThese waited, and it was decided not to add them." in message.text
+    assert "A cataloguer has decided that the title is not to be added." in message.text
+    assert "error" not in message.text + message.html

@@ -104,6 +104,7 @@ def test_every_guard_that_lets_holdings_wait_has_words_for_the_library() -> None
     classes = set(re.findall(r'guard_rule\("(\w+)"\)', guards))
     assert classes == {"bib_create", "holding_delete"}
     assert {f"reason.guard:{each}" for each in classes} <= PHRASES.phrases.keys()
+    assert {f"reason.plan_rejected:{each}" for each in classes} <= PHRASES.phrases.keys()
 
 
 def test_every_rule_that_ends_a_whole_file_has_words_for_library_and_supplier() -> None:
