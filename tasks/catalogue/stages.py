@@ -147,7 +147,7 @@ def load_holdings(deliveries: list[int]) -> Counter[str]:
         loading = loading_of(place, row, held)
         counts = holding_loading.load_holdings(place.warehouse, loading, chunk_records=place.settings.chunk_records)
         with place.warehouse.write() as connection:
-            set_state(connection, row.delivery_id, DeliveryState.LOADED)
+            set_state(connection, row.delivery_id, DeliveryState.LOADED, only_from=[DeliveryState.MATCHED])
         return counts
 
     return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.MATCHED]), work)
@@ -203,7 +203,7 @@ def load_union_holdings(deliveries: list[int]) -> Counter[str]:
             place.warehouse, loading_of(place, row), chunk_records=place.settings.chunk_records
         )
         with place.warehouse.write() as connection:
-            set_state(connection, row.delivery_id, DeliveryState.LOADED)
+            set_state(connection, row.delivery_id, DeliveryState.LOADED, only_from=[DeliveryState.STAGED])
         return counts
 
     return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED]), work)
@@ -233,7 +233,14 @@ def settle(deliveries: list[int]) -> Counter[str]:
     def work(row: sa.Row[Any]) -> None:
         with place.warehouse.write(CATALOGUE_LOCK) as connection:
             forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
-            set_state(connection, row.delivery_id, DeliveryState.SETTLED, finished_at=place.now, hold_reason=None)
+            set_state(
+                connection,
+                row.delivery_id,
+                DeliveryState.SETTLED,
+                only_from=[DeliveryState.LOADED],
+                finished_at=place.now,
+                hold_reason=None,
+            )
 
     return each_delivery(proved_rows(place.warehouse, deliveries), work)
 

@@ -207,7 +207,7 @@ def stage_delivery(
         if verify is not None:
             verify(work.connection)
         work.advance(max(work.reached, counts.total() - counts["embedded"]), done_at=now)
-        set_state(work.connection, delivery_id, DeliveryState.STAGED)
+        set_state(work.connection, delivery_id, DeliveryState.STAGED, only_from=[DeliveryState.RECEIVED])
     return counts
 
 

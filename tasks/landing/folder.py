@@ -126,15 +126,19 @@ class FolderZone:
             if source_key == key:
                 return uri
             source = self._path(source_key)
-            if os.path.lexists(target):
-                stream.seek(0)
-                if not self._holds(key, fingerprint(stream)):
-                    raise _taken(key)
-                self._prove_untouched(source, before, source_key)
-                source.unlink()
-            else:
-                self._make_folder_of(target, key)
-                self._bring(stream, before, source, target)
+            try:
+                if os.path.lexists(target):
+                    stream.seek(0)
+                    if not self._holds(key, fingerprint(stream)):
+                        raise _taken(key)
+                    self._prove_untouched(source, before, source_key)
+                    source.unlink()
+                else:
+                    self._make_folder_of(target, key)
+                    self._bring(stream, before, source, target)
+            except FileNotFoundError:
+                # Another run has moved it since it was opened.
+                self._prove_moved(uri, key, sha256)
         return self.uri_for(key)
 
     def delete(self, uri: str) -> None:

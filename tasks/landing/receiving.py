@@ -28,6 +28,9 @@ from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.forgetting import forget_previews, forget_records
 from tasks.warehouse.ledger import Arrival, Registered, delivery, register_arrival, set_state
 
+LEDGER_LOCK = "ledger"
+"""Two runs that receive the same new file at once: the second must find the first one's row."""
+
 
 @dataclass(frozen=True)
 class Receiving:
@@ -92,7 +95,7 @@ def _enter(warehouse: Warehouse, zone: LandingZone, arrival: Arrival, receiving:
     The row names the archive before the file is there: a run killed in between moves it when it goes on. A repeat is
     kept under its own name, beside the first, which the row goes on naming.
     """
-    with warehouse.write() as connection:
+    with warehouse.write(LEDGER_LOCK) as connection:
         forget_previews(connection, arrival.kind, arrival.sender, arrival.sha256)
         registered = register_arrival(connection, arrival, again=receiving.again)
         row = delivery(connection, registered.delivery_id)
@@ -154,4 +157,12 @@ def reject(
             forget_records(connection, [delivery_id])
         else:
             records(connection)
-        set_state(connection, delivery_id, DeliveryState.REJECTED, uri=uri, hold_reason=str(why), finished_at=now)
+        set_state(
+            connection,
+            delivery_id,
+            DeliveryState.REJECTED,
+            only_from=[DeliveryState.RECEIVED],
+            uri=uri,
+            hold_reason=str(why),
+            finished_at=now,
+        )

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.register.suppliers import FileRules
-from schemas.warehouse.raw import raw_delivery, raw_progress
+from schemas.warehouse.raw import raw_delivery, raw_delivery_name, raw_progress
 from tasks.batch import PROOF
 from tasks.landing.receiving import Receiving, receive_file
+from tasks.landing.zone import NotLandedError
 from tasks.stage import stage, stage_logger
 from tasks.warehouse.engine import Warehouse
 from tasks.workplace import Workplace, workplace
@@ -66,11 +67,27 @@ def _receive_each(place: Workplace, uris: list[str], receiving: Receiving) -> li
         try:
             ids.append(receive_file(place.warehouse, place.zone, uri, receiving).delivery_id)
         except SamkatError as error:
+            taken = _taken_from(place.warehouse, uri) if isinstance(error, NotLandedError) else None
+            if taken is not None:
+                # This stage before it was tried again, or another run.
+                ids.append(taken)
+                continue
             stage_logger().error("%s could not be received and stays where it is: %s", uri, error)
             refused.append(error)
     if refused and not ids:
         raise refused[0]
     return list(dict.fromkeys(ids))
+
+
+def _taken_from(warehouse: Warehouse, uri: str) -> int | None:
+    """The delivery that was taken from `uri` last, or None where none was."""
+    with warehouse.read() as connection:
+        return connection.execute(
+            sa.select(raw_delivery_name.c.delivery_id)
+            .where(raw_delivery_name.c.uri == uri)
+            .order_by(raw_delivery_name.c.seen_at.desc(), raw_delivery_name.c.delivery_id.desc())
+            .limit(1)
+        ).scalar_one_or_none()
 
 
 def _left(warehouse: Warehouse, supplier: str) -> list[int]:

@@ -76,7 +76,7 @@ def match_delivery(
                     write_judgements(work.connection, delivery_id, judgements)
                     work.advance(high, done_at=now if high >= last else None)
                     if high >= last:
-                        set_state(work.connection, delivery_id, DeliveryState.MATCHED)
+                        set_state(work.connection, delivery_id, DeliveryState.MATCHED, only_from=[DeliveryState.STAGED])
                 counts.update(each.ending for each in judgements.values())
 
 

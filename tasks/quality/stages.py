@@ -32,6 +32,7 @@ from tasks.workplace import Workplace, workplace
 BUSY = "another run is at it"
 """In the totals of a run that left the Data Docs to another one."""
 DOCS_FLOW = "flows.data_docs"
+GATE_LOCK = "gate"
 OF_THIS_RUN = "PREFECT__"
 """Variables in which a worker tells a process which run it is; a process of its own is another run."""
 
@@ -40,12 +41,18 @@ OF_THIS_RUN = "PREFECT__"
 def check_deliveries(deliveries: list[int]) -> Counter[str]:
     """Hold each delivery against its supplier's limits; what breaks one waits for approval, the rest goes on."""
     place = workplace()
-    rows = rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED, DeliveryState.HELD])
+    waiting = [DeliveryState.STAGED, DeliveryState.HELD]
+    rows = rows_in_state(place.warehouse, deliveries, waiting)
     counts: Counter[str] = Counter(deliveries=len(rows))
     for sender in dict.fromkeys(row.sender for row in rows):
-        some = {row.delivery_id: row for row in rows if row.sender == sender}
         supplier = place.supplier(sender)
-        with place.warehouse.write() as connection:
+        with place.warehouse.write(GATE_LOCK) as connection:
+            # Read again behind the lock: another run may have judged them and gone on meanwhile.
+            some = {
+                row.delivery_id: row
+                for row in rows_in_state(place.warehouse, deliveries, waiting)
+                if row.sender == sender
+            }
             results = judge_deliveries(connection, list(some), supplier, place.register)
             previews = {delivery_id: results.pop(delivery_id) for delivery_id in some if some[delivery_id].is_preview}
             decisions = pass_or_hold(connection, results, now=place.now, run_id=run_id())

@@ -6,7 +6,7 @@ position reached, so a killed stage goes on where it was, and two runs at the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -117,11 +117,22 @@ def delivery(connection: Connection, delivery_id: int) -> sa.Row[Any]:
     return connection.execute(sa.select(raw_delivery).where(raw_delivery.c.delivery_id == delivery_id)).one()
 
 
-def set_state(connection: Connection, delivery_id: int, state: DeliveryState, **values: Any) -> None:
-    """Move a delivery to `state`, with whatever else changes (hold_reason, uri, counts, ...)."""
-    connection.execute(
-        sa.update(raw_delivery).where(raw_delivery.c.delivery_id == delivery_id).values(state=state, **values)
-    )
+def set_state(
+    connection: Connection,
+    delivery_id: int,
+    state: DeliveryState,
+    *,
+    only_from: Collection[DeliveryState] | None = None,
+    **values: Any,
+) -> None:
+    """Move a delivery to `state`, with whatever else changes (hold_reason, uri, counts, ...).
+
+    `only_from` names the states it may be in: where another run has taken it further, nothing changes.
+    """
+    chosen = raw_delivery.c.delivery_id == delivery_id
+    if only_from is not None:
+        chosen = sa.and_(chosen, raw_delivery.c.state.in_(list(only_from)))
+    connection.execute(sa.update(raw_delivery).where(chosen).values(state=state, **values))
 
 
 @dataclass

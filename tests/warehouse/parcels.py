@@ -40,13 +40,16 @@ class Parcel:
 
     supplier: str = "NORDBOK"
     pieces: list[Record] = field(default_factory=list)
+    agency: str = ""
+    """040 $a; the supplier's code where empty."""
     _bib_number: str = ""
 
     def bib(self, one: Book, number: str, *, level: str = "7", extra: tuple[Field, ...] = ()) -> Parcel:
         """Add the supplier's record of a book, under its number."""
         self._bib_number = number
+        agency = self.agency or self.supplier
         by = Cataloguing(
-            number, prefix=self.supplier, level=level, agency=self.supplier, on=DAY, is_thorough=False, extra=extra
+            number, prefix=self.supplier, level=level, agency=agency, on=DAY, is_thorough=False, extra=extra
         )
         self.pieces.append(bib_record(one, by))
         return self
