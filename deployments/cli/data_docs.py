@@ -33,11 +33,12 @@ def register(app: typer.Typer) -> None:
         with place.warehouse(settings), flow_session(settings, output):
             made: dict[str, Any] = run_flow("data_docs", "data_docs", limit=limit)
         index = (settings.data_docs / "index.html").as_uri()
-        output.show({"pages": index, "made": made}, lambda console: prose(console, _in_words(made), f"Pages: {index}"))
+        output.show({"pages": index, "made": made}, lambda console: prose(console, in_words(made), f"Pages: {index}"))
         raise typer.Exit(FAILED if made.get("problems") else DONE)
 
 
-def _in_words(made: dict[str, Any]) -> str:
+def in_words(made: dict[str, Any]) -> str:
+    """What a run of the flow made, for people."""
     from tasks.quality.stages import BUSY
 
     if BUSY in made:
