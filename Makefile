@@ -12,6 +12,8 @@ help:  ## this list
 $(READY): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (about a minute the first time) ..."
+	@# The pip that comes with Python 3.11 stumbles over extras among hashed requirements.
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade 'pip>=24.1'
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $(READY)
