@@ -180,6 +180,26 @@ def test_decisions_killed_at_any_commit_and_taken_again(open_place: OpenPlace, i
         assert end_of(place) == undisturbed, f"killed at commit {number} of {total}"
 
 
+def test_an_export_of_the_catalogue_killed_before_any_commit_and_loaded_again(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-14", chunk_records=3)
+    commits = Commits(place.warehouse)
+    planted().load(place)
+    begun = everything(place.warehouse)
+    merged = data_field("019", "  ", [("a", "SK03")])
+    export = Export().bib(book(1), "SK01", level="3", extra=(merged,)).holding("NORU", Line("Ny"))
+    export.bib(book(2), "SK02", status="d").holding("SOLB", is_delete=True).bib(book(4), "SK04").holding("LUNV")
+    begin(place, begun, [])
+    commits.number = 0
+    export.load(place, "full", "two.mrc")
+    total, undisturbed = commits.number, end_of(place)
+    for number in range(1, total + 1):
+        begin(place, begun, [])
+        with commits.killing(number, is_after=False), pytest.raises(KilledError):
+            export.load(place, "full", "two.mrc")
+        export.load(place, "full", "two.mrc")
+        assert end_of(place) == undisturbed, f"killed at commit {number} of {total}"
+
+
 def test_undo_killed_at_any_commit_and_run_again(open_place: OpenPlace) -> None:
     place = open_place(today="2025-03-14", chunk_records=5)
     commits = Commits(place.warehouse)
