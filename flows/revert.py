@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.notices.stages import notify_reverted, send_notices
-
 from flows.pipeline import pipeline
 from tasks.catalogue.stages import revert_one
+from tasks.notices.stages import notify_reverted, send_notices
 from tasks.quality.stages import prove_conservation
 
 

@@ -119,7 +119,7 @@ def stream_delivery(
         raise ValueError(f"{overlap_share:.0%} of {bibs} bibs cannot all be among {overlap_bibs}")
     models = _models(seed, fmt, _delivered_record)
     holding = _holding_model("NORDBOK", fmt)
-    step = _step(overlap_bibs)
+    step = _step(max(overlap_bibs, 1))
     for turn in range(bibs):
         known = _share_of(turn, overlap_share)
         is_known = _share_of(turn + 1, overlap_share) > known
