@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -62,6 +63,8 @@ def stage(*, name: str | None = None, retries: int = RETRIES) -> Callable[[Calla
 
 def _totals(result: object) -> str:
     if isinstance(result, Mapping):
+        if any(isinstance(value, Mapping) for value in result.values()):
+            return _totals(sum((Counter(each) for each in result.values()), Counter(deliveries=len(result))))
         return ", ".join(f"{key} {value}" for key, value in result.items() if value) or "nothing to do"
     if isinstance(result, list):
         return f"{len(result)} deliveries"

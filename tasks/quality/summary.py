@@ -109,12 +109,17 @@ def chart_uri(counts: Mapping[str, int]) -> str:
     names = list(dict.fromkeys([*BIB_COUNTS[1:], *HOLDING_COUNTS[1:]]))
     chart = pygal.HorizontalStackedBar(
         width=760,
-        height=180,
+        height=240,
         show_legend=True,
         legend_at_bottom=True,
         legend_at_bottom_columns=6,
         margin=8,
-        style=Style(colors=tuple(_COLOURS[name] for name in names), background="white", plot_background="white"),
+        style=Style(
+            colors=tuple(_COLOURS[name] for name in names),
+            background="white",
+            plot_background="white",
+            legend_font_size=11,
+        ),
         disable_xml_declaration=True,
         js=[],
     )
