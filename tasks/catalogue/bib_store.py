@@ -213,6 +213,18 @@ def _replace_isbns(connection: Connection, versions: Sequence[NewVersion]) -> No
     )
 
 
+def note_sent_again(connection: Connection, change: Change, bib_ids: Collection[int]) -> None:
+    """The source has sent these records unchanged: they are as new as this delivery, so that an older one that comes
+    late does not replace them."""
+    if not bib_ids or change.sent_at_name is None:
+        return
+    wanted = sa.select(id_set(connection, bib_ids).c.value)
+    is_older = sa.or_(core_bib.c.sent_at_name.is_(None), core_bib.c.sent_at_name < change.sent_at_name)
+    connection.execute(
+        sa.update(core_bib).where(core_bib.c.bib_id.in_(wanted), is_older).values(sent_at_name=change.sent_at_name)
+    )
+
+
 def keep_before_images(connection: Connection, bib_ids: Collection[int], now: datetime) -> dict[int, int]:
     """Copy bibs as they are into `core_bib_version`; returns their version numbers by bib_id."""
     wanted = id_set(connection, bib_ids)

@@ -29,6 +29,7 @@ from tasks.catalogue.bib_store import (
     add_identifiers,
     bib_records,
     create_bibs,
+    note_sent_again,
     standing_bibs,
     write_versions,
 )
@@ -305,6 +306,8 @@ def _overlay_round(
             OutcomeRow(each.position, 0, "bib", outcome, decision.rule, reason, bib_id=bib.bib_id, version=version)
         )
     add_identifiers(connection, change, _staged_identifiers(connection, loading.delivery_id, kept))
+    same = [bib.bib_id for _each, bib, decision in decided if decision.replaces and bib.bib_id not in made]
+    note_sent_again(connection, change, same)
     return outcomes
 
 

@@ -221,18 +221,21 @@ def held_by_guard(connection: Connection, delivery_id: int, change_class: str) -
     return sorted(bibs)
 
 
-def apply_approved(connection: Connection, loading: Loading, plan: str, change_class: str) -> int:
-    """Load what the guard had left, after approval; returns how many bibs were looked at again.
+def apply_approved(connection: Connection, loading: Loading, plan: str, change_class: str, most: int) -> int:
+    """Load what the guard had left, after approval: at most so many bibs, in the caller's transaction.
 
-    The catalogue has moved on since: the bibs are matched again before anything is created or replaced.
+    Returns how many were looked at again; 0 when nothing is left, and then the plan is applied. The catalogue has moved
+    on since: the bibs are matched again before anything is created or replaced.
     """
     if change_class == "bib_absent":
         return _apply_absence(connection, loading, plan)
-    positions = held_by_guard(connection, loading.delivery_id, change_class)
+    positions = held_by_guard(connection, loading.delivery_id, change_class)[:most]
+    if not positions:
+        mark_applied(connection, plan, change_class)
+        return 0
     if change_class != "holding_delete":
         load_anew(connection, loading, positions)
     load_holdings_of(connection, loading, positions, only_rule=guard_rule(change_class))
-    mark_applied(connection, plan, change_class)
     return len(positions)
 
 

@@ -285,14 +285,18 @@ def load_overdue() -> Carried:
     """Load bibs whose review is past its deadline as provisional ones, with the holdings that waited."""
     place = workplace()
     said: dict[str, str] = {}
+    problems: dict[str, str] = {}
     with place.warehouse.read() as connection:
         waiting = review.deliveries_with_overdue(connection, place.today)
     for delivery_id in waiting:
-        with place.warehouse.write(CATALOGUE_LOCK) as connection:
-            loading = loading_of(place, delivery(connection, delivery_id))
-            loaded = review.load_provisionally(connection, loading, review.overdue(connection, loading))
+        try:
+            with place.warehouse.write(CATALOGUE_LOCK) as connection:
+                loading = loading_of(place, delivery(connection, delivery_id))
+                loaded = review.load_provisionally(connection, loading, review.overdue(connection, loading))
             said[f"delivery {delivery_id}"] = f"{loaded} bibs loaded as provisional"
-    return Carried(waiting, said, {})
+        except SamkatError as error:
+            problems[f"delivery {delivery_id}"] = str(error)
+    return Carried(waiting, said, problems)
 
 
 @stage()
@@ -314,21 +318,35 @@ def apply_plan(decided: Carried) -> Carried:
     place = workplace()
     said: dict[str, str] = {}
     for plan_hash in decided.said:
-        with place.warehouse.write(CATALOGUE_LOCK) as connection:
-            for row in show(connection, plan_hash):
-                change_class = row._mapping["class"]
-                if row.delivery_id is None or change_class.startswith("quality:"):
-                    continue
-                loading = loading_of(place, delivery(connection, row.delivery_id))
-                what = f"{change_class} of delivery {row.delivery_id}"
-                if row.state == PlanState.APPROVED:
-                    number = planning.apply_approved(connection, loading, plan_hash, change_class)
-                    said[what] = f"{number} applied"
-                    forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
-                elif row.state == PlanState.REJECTED and row.decided_by != SUPERSEDED_BY:
+        with place.warehouse.read() as connection:
+            rows = show(connection, plan_hash)
+        for row in rows:
+            change_class = row._mapping["class"]
+            if row.delivery_id is None or change_class.startswith("quality:"):
+                continue
+            what = f"{change_class} of delivery {row.delivery_id}"
+            if row.state == PlanState.APPROVED:
+                said[what] = f"{_apply_class(place, row.delivery_id, plan_hash, change_class)} applied"
+            elif row.state == PlanState.REJECTED and row.decided_by != SUPERSEDED_BY:
+                with place.warehouse.write(CATALOGUE_LOCK) as connection:
+                    loading = loading_of(place, delivery(connection, row.delivery_id))
                     left = planning.leave_rejected(connection, loading, change_class, row.decided_by)
-                    said[what] = f"{left} left as they were"
+                said[what] = f"{left} left as they were"
     return Carried(decided.deliveries if said else [], said, {})
+
+
+def _apply_class(place: Workplace, delivery_id: int, plan_hash: str, change_class: str) -> int:
+    """Apply an approved class chunk by chunk; one that was killed goes on with what is left."""
+    total = 0
+    while True:
+        with place.warehouse.write(CATALOGUE_LOCK) as connection:
+            loading = loading_of(place, delivery(connection, delivery_id))
+            most = place.settings.chunk_records
+            number = planning.apply_approved(connection, loading, plan_hash, change_class, most)
+            forget_staged(connection, delivery_id, planning.still_needed(delivery_id))
+        total += number
+        if number == 0 or change_class == "bib_absent":
+            return total
 
 
 @stage()

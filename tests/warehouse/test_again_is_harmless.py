@@ -114,6 +114,16 @@ def _but_instants(found: dict[str, list[object]]) -> str:
     return repr({name: rows for name, rows in found.items() if name != "raw_delivery"})
 
 
+def test_a_record_sent_again_unchanged_is_newer_than_what_was_sent_between(place: Workplace) -> None:
+    same, other = book(1), book(1, pages=book(1).pages + 1)
+    ingest("NORDBOK", [Parcel().bib(same, "N1").land(place, 10, "forst")])
+    ingest("NORDBOK", [Parcel().bib(same, "N1").holding("SOLB").land(place, 30, "sist")])
+    content = catalogue_content(place.warehouse)
+    (late,) = ingest("NORDBOK", [Parcel().bib(other, "N1").land(place, 20, "sen")])
+    assert ledger(place.warehouse, late).bibs_kept == 1
+    assert catalogue_content(place.warehouse) == content
+
+
 def test_an_old_file_that_comes_late_puts_nothing_back(place: Workplace) -> None:
     old = Parcel().bib(book(1), "N1").holding("SOLB", "Gammal").holding("LUNV", "Avbeställd")
     new = Parcel().bib(book(1), "N1").holding("SOLB", "Ny").holding("LUNV", is_delete=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from schemas.marc import data_field
 from tasks.catalogue.fingerprint import content
 from tasks.workplace import Workplace
-from tests.warehouse.conftest import OpenPlace
+from tests.warehouse.conftest import OpenHome, OpenPlace
 from tests.warehouse.parcels import Parcel, book
 from tests.warehouse.pipeline import everything, ingest, ledger, restore
 
@@ -138,8 +140,13 @@ def test_two_deliveries_at_once_that_bring_the_same_new_titles_make_one_bib_each
     require_one_bib_a_title(place)
 
 
-def test_two_processes_at_once_make_one_bib_a_title(open_place: OpenPlace) -> None:
-    place = open_place(today="2025-03-14", chunk_records=6)
+def test_two_processes_at_once_make_one_bib_a_title(
+    open_home: OpenHome, sqlite_template: Path, tmp_path: Path
+) -> None:
+    """On SQLite alone, where processes meet at file locks; on PostgreSQL two threads are two sessions just as well."""
+    shutil.copyfile(sqlite_template, tmp_path / "warehouse.db")
+    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
+    place = open_home(url, tmp_path / "home", today="2025-03-14", chunk_records=6)
     programs = []
     for supplier, sigel in (("NORDBOK", "SOLB"), ("FORHAND", "FJOR")):
         uri = same_new_titles(supplier, sigel).land(place)
