@@ -35,6 +35,15 @@ TO_THE_SHELVES: tuple[Callable[[list[int]], Any], ...] = (
     catalogue.settle.fn,
 )
 """The stages of `supplier_ingest` after receiving, but for the e-mails."""
+OF_AN_EXPORT: tuple[Callable[[list[int]], Any], ...] = (
+    catalogue.stage_records.fn,
+    catalogue.load_union_bibs.fn,
+    catalogue.load_union_holdings.fn,
+    prove_conservation.fn,
+    catalogue.hold_absent.fn,
+    catalogue.settle.fn,
+)
+"""The stages of `catalogue_load` after receiving."""
 
 
 def ingest(supplier: str, uris: Sequence[str] = (), *, again: bool = False) -> list[int]:
@@ -58,14 +67,7 @@ def preview(supplier: str, uris: Sequence[str]) -> dict[int, dict[str, int]]:
 def load_catalogue(place: Workplace, files: Iterable[Path], mode: str = "full") -> list[int]:
     """A run of `catalogue-load` over exports of the union catalogue."""
     deliveries = receive_export.fn([place.zone.adopt(file, "catalogue") for file in files], mode)
-    for stage in (
-        catalogue.stage_records.fn,
-        catalogue.load_union_bibs.fn,
-        catalogue.load_union_holdings.fn,
-        prove_conservation.fn,
-        catalogue.hold_absent.fn,
-        catalogue.settle.fn,
-    ):
+    for stage in OF_AN_EXPORT:
         stage(deliveries)
     return deliveries
 

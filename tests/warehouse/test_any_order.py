@@ -26,10 +26,11 @@ SIGELS = ("SOLB", "LUNV", "NORU")
 
 @dataclass(frozen=True)
 class Order:
-    """One work in a file: the record's level, and what is said of each library's holding (None: withdrawn)."""
+    """One work in a file: level and a note of the record, and the shelf mark of each library (None: withdrawn)."""
 
     work: int
     level: str
+    note: str
     marks: tuple[tuple[str, str | None], ...]
 
 
@@ -42,10 +43,10 @@ class File:
     orders: tuple[Order, ...]
 
     def land(self, place: Workplace) -> str:
-        """Put it into the landing zone; the records say when they were sent, so that no two are the same."""
+        """Put it into the landing zone."""
         parcel = Parcel(self.supplier, agency="BTJX")
         for order in self.orders:
-            note = data_field("500", "  ", [("a", f"{self.supplier} {self.minute}")])
+            note = data_field("500", "  ", [("a", order.note)])
             number = f"{self.supplier[0]}{order.work}"
             parcel.bib(book(order.work), number, level=order.level, extra=(note,))
             for sigel, mark in order.marks:
@@ -56,7 +57,11 @@ class File:
 def orders(levels: str) -> st.SearchStrategy[Order]:
     marks = st.dictionaries(st.sampled_from(SIGELS), st.sampled_from(["Hc", "Mag", None]), max_size=2)
     return st.builds(
-        Order, st.integers(0, WORKS - 1), st.sampled_from(levels), marks.map(lambda each: tuple(sorted(each.items())))
+        Order,
+        st.integers(0, WORKS - 1),
+        st.sampled_from(levels),
+        st.sampled_from(["Med karta", "Utan karta"]),
+        marks.map(lambda each: tuple(sorted(each.items()))),
     )
 
 
@@ -140,9 +145,7 @@ def test_two_deliveries_at_once_that_bring_the_same_new_titles_make_one_bib_each
     require_one_bib_a_title(place)
 
 
-def test_two_processes_at_once_make_one_bib_a_title(
-    open_home: OpenHome, sqlite_template: Path, tmp_path: Path
-) -> None:
+def test_two_processes_at_once_make_one_bib_a_title(open_home: OpenHome, sqlite_template: Path, tmp_path: Path) -> None:
     """On SQLite alone, where processes meet at file locks; on PostgreSQL two threads are two sessions just as well."""
     shutil.copyfile(sqlite_template, tmp_path / "warehouse.db")
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
