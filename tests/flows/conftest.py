@@ -12,7 +12,15 @@ from prefect.testing.utilities import prefect_test_harness
 from deployments.sample.night import SAMPLE_NIGHT, write_night
 from tasks.workplace import Workplace, workplace
 
+HERE = Path(__file__).parent
 SEED = 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, these share one, so that one server is enough."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group("flows"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -162,7 +162,7 @@ class TestGzip:
         error = rejection(gzip.compress(content, 1), UnpackLimits(bytes=3 * MIB - 1))
         assert error.cause == "it unpacks to more than 3,145,727 bytes"
 
-    @pytest.mark.parametrize("inner", [gzip.compress(RECORD), zipped({"a.mrc": RECORD})])
+    @pytest.mark.parametrize("inner", [gzip.compress(RECORD), zipped({"a.mrc": RECORD})], ids=["gzip", "zip"])
     def test_an_archive_in_it_is_refused(self, inner: bytes) -> None:
         assert "archives within archives are not opened" in rejection(gzip.compress(inner)).cause
 
@@ -277,7 +277,9 @@ class TestZip:
         assert error.cause == f"a.mrc is packed with method {method}"
         assert error.remedy == "pack it with deflate"
 
-    @pytest.mark.parametrize("inner", [gzip.compress(RECORD), zipped({"a.mrc": RECORD}), b"Rar!\x1a\x07\x01"])
+    @pytest.mark.parametrize(
+        "inner", [gzip.compress(RECORD), zipped({"a.mrc": RECORD}), b"Rar!\x1a\x07\x01"], ids=["gzip", "zip", "rar"]
+    )
     def test_an_archive_in_it_is_refused(self, inner: bytes) -> None:
         assert (
             "(b.bin): archives within archives are not opened"
