@@ -36,7 +36,7 @@ from tasks.workplace import Workplace, workplace
 
 LARGE_BYTES = 4 * 1024 * 1024
 """From this size on a second process is worth its start (a third of a second)."""
-PIECES_A_FRAME = 8_000
+PIECES_A_FRAME = 3_000
 
 
 def loading_of(place: Workplace, row: sa.Row[Any], held_classes: frozenset[str] = frozenset()) -> Loading:
