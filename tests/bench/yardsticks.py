@@ -120,7 +120,7 @@ LASTING = (
 def bulk_seconds(url: str, folder: Path) -> float:
     """Seconds to bulk load the rows that the delivery left, with their indexes, into empty tables: writing alone."""
     source = connect(url)
-    tables = [(table, [tuple(row) for row in _rows(source.engine, table)]) for table in LASTING]
+    tables = [(table, _rows(source.engine, table)) for table in LASTING]
     target_file = folder / "bulk-limit.db"
     target_file.unlink(missing_ok=True)
     if source.is_postgresql:
@@ -145,8 +145,8 @@ def bulk_seconds(url: str, folder: Path) -> float:
     return seconds
 
 
-def _rows(engine: sa.Engine, table: sa.Table) -> sa.CursorResult[tuple[object, ...]]:
-    """Rows of the last delivery: what it wrote, not what was there."""
+def _rows(engine: sa.Engine, table: sa.Table) -> list[tuple[object, ...]]:
+    """Rows of the last delivery; of tables that do not say whose a row is, all of them."""
     column = table.c.get("delivery_id")
     if column is None:
         column = table.c.get("origin_delivery_id")
@@ -154,4 +154,4 @@ def _rows(engine: sa.Engine, table: sa.Table) -> sa.CursorResult[tuple[object, .
     if column is not None:
         statement = statement.where(column == sa.select(sa.func.max(raw.raw_delivery.c.delivery_id)).scalar_subquery())
     with engine.connect() as connection:
-        return connection.execute(statement.execution_options(yield_per=10_000))
+        return [tuple(row) for row in connection.execute(statement)]
