@@ -24,7 +24,7 @@ demo: $(READY)  ## one night of the sample consortium in a fresh home, and where
 	@$(BIN)/samkat demo
 
 test: $(READY)  ## unit and flow tests on SQLite and PostgreSQL, with coverage
-	@$(BIN)/python -m pytest -m "not integration and not bench" --cov --cov-report=term -q
+	@$(BIN)/python -m pytest -m "not integration and not bench" -n 2 --dist loadgroup --cov --cov-report=term -q
 
 integration: $(READY)  ## real servers and kills; needs Debian packages, see .ci/run
 	@$(BIN)/python -m pytest -m integration -q
