@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 SEED = 1
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run in several processes, these share one, so that one server is enough."""
     for item in items:

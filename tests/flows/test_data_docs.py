@@ -13,6 +13,7 @@ from flows.data_docs import data_docs
 from flows.supplier_ingest import supplier_ingest
 from schemas.warehouse.core import core_run
 from schemas.warehouse.raw import raw_delivery
+from tasks.quality.stages import BUSY
 from tasks.workplace import Workplace
 from tests.flows.runs import Ran, run
 from tests.warehouse.pipeline import land
@@ -76,8 +77,15 @@ def test_an_ingest_ends_before_the_pages_are_made_in_the_background(
 
 
 def _ended(home: Workplace) -> int:
-    """How many runs of `data-docs` have ended well; none may be left when the test's folder goes."""
+    """How many processes have made their pages; none may be left when the test's folder goes.
+
+    One that found another at work waits and runs once more, so its first run is not counted.
+    """
     with home.warehouse.read() as connection:
         return connection.execute(
-            sa.select(sa.func.count()).where(core_run.c.flow == "data-docs", core_run.c.state == "done")
+            sa.select(sa.func.count()).where(
+                core_run.c.flow == "data-docs",
+                core_run.c.state == "done",
+                core_run.c.summary.not_like(f"%{BUSY}%"),
+            )
         ).scalar_one()

@@ -16,8 +16,8 @@ from tests.warehouse.conftest import OpenHome
 from tests.warehouse.pipeline import ingest
 
 FOLDERS = ("marc-bib", "marc-holdings", "marc-bad")
-EVERY_ON_POSTGRESQL = 8
-"""On PostgreSQL every eighth file: the reading is the same, and a file costs some twenty commits there."""
+SOME = 8
+"""In `make test` every eighth file: a file costs some twenty commits. The integration set takes them all."""
 
 SUPPLIERS = """
 [[supplier]]
@@ -71,13 +71,22 @@ def take_in(open_home: OpenHome, url: str, home: Path, register: Path, files: li
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("warehouse_url", "every"),
+    [("sqlite", SOME), ("postgresql", SOME), pytest.param("sqlite", 1, marks=pytest.mark.integration)],
+    indirect=["warehouse_url"],
+)
 def test_every_real_file_ends_settled_or_rejected_with_a_reason_and_adds_up(
-    shared_data: Path, open_home: OpenHome, warehouse: Warehouse, warehouse_url: str, tmp_path: Path, register: Path
+    shared_data: Path,
+    open_home: OpenHome,
+    warehouse_url: str,
+    every: int,
+    tmp_path: Path,
+    register: Path,
 ) -> None:
     files = real_files(shared_data)
     assert len(files) > 1_400
-    if warehouse.is_postgresql:
-        files = files[::EVERY_ON_POSTGRESQL]
+    files = files[::every]
     used = take_in(open_home, warehouse_url, tmp_path / "home", register, files)
     with used.read() as connection:
         rows = connection.execute(sa.select(raw_delivery)).all()
