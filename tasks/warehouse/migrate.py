@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from schemas.errors import ConfigurationError
 from schemas.warehouse.core import core_counter
 from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.grants import grant_roles
 from tasks.warehouse.views import create_views, drop_views
 
 COUNTERS = ("delivery", "bib", "holding", "change", "review", "plan", "notice")
@@ -54,6 +55,7 @@ def migrate(warehouse: Warehouse) -> str:
         command.upgrade(_config(connection), "head")
         create_views(connection)
         _seed_counters(connection)
+        grant_roles(connection)
     return str(head)
 
 
