@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from schemas.errors import ConfigurationError
 
 PREFIX = "SAMKAT_"
-SAMPLE_REGISTER = Path(__file__).resolve().parent / "register"
+CODE = Path(__file__).resolve().parent.parent
+SAMPLE_REGISTER = CODE / "config" / "register"
 WAREHOUSE_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg")
 SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     prefect_port: int | None = Field(
         None, ge=1, le=65535, description="Port of the local Prefect server; none: a free one is chosen and remembered"
     )
+    code: Path = Field(CODE, description="Folder where the workers of a pool find Samkat's code")
     chunk_records: int = Field(20_000, ge=1, description="Records a transaction commits together")
     second_process: bool = Field(True, description="Let a second process parse and judge large deliveries")
     max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Bytes a gzip or zip file may unpack to")
@@ -93,7 +95,7 @@ class Settings(BaseSettings):
     )
     debug: bool = Field(False, description="Show tracebacks with errors, and every line that Prefect logs")
 
-    @field_validator("home", "register_folder", mode="after")
+    @field_validator("home", "register_folder", "code", mode="after")
     @classmethod
     def _absolute_path(cls, value: Path) -> Path:
         # Child processes start in other folders, so a relative path must be settled here.
@@ -165,6 +167,11 @@ class Settings(BaseSettings):
     def warehouse_shown(self) -> str:
         """The warehouse's URL as it may be shown to a person or logged."""
         return masked(self.warehouse_url.get_secret_value())
+
+    def as_of(self) -> datetime:
+        """The moment that checks look from: now, or the end of the business date where one is set."""
+        now = datetime.now(UTC)
+        return now if self.today is None else datetime.combine(self.today, time.max, ZoneInfo(self.timezone))
 
     def business_date(self) -> date:
         """`today` where set, else the calendar's date in `timezone`."""

@@ -1,0 +1,127 @@
+"""What is deployed: every flow once, with its schedule, owner, limit and page. The one source of it.
+
+deployments/prefect.yaml is generated from here (`python -m deployments.prefect_file`), `samkat deployments apply` and
+`samkat serve` put it on a Prefect server. A flow without an entry fails the tests. Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+POOL = "samkat"
+"""The work pool whose workers run everything."""
+COLLISION_STRATEGY = "ENQUEUE"
+"""A run over the limit waits. CANCEL_NEW can wedge on a run that is stuck Pending."""
+
+Owner = Literal["operator", "cataloguer"]
+"""Who answers for it, as the runbook has them."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A flow as it is deployed. Its deployment bears the flow's own name."""
+
+    name: str
+    description: str
+    owner: Owner
+    limit: int
+    """Runs at a time; more wait."""
+    tags: tuple[str, ...] = ()
+    cron: str | None = None
+    """In the consortium's time zone; None: it is started by events, people or other flows."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def module(self) -> str:
+        """Name of the module in flows/, and of the function in it."""
+        return self.name.replace("-", "_")
+
+    @property
+    def entrypoint(self) -> str:
+        """Where the flow is, from the project's root."""
+        return f"flows/{self.module}.py:{self.module}"
+
+    @property
+    def full_name(self) -> str:
+        """As Prefect knows the deployment: flow/deployment."""
+        return f"{self.name}/{self.name}"
+
+    @property
+    def docs(self) -> str:
+        """Its page, from the project's root."""
+        return f"docs/flows.md#{self.name}"
+
+    @property
+    def all_tags(self) -> list[str]:
+        """Its tags; `samkat` is on everything, and says what `samkat deployments apply` may take away."""
+        return [POOL, *self.tags]
+
+    @property
+    def shown_description(self) -> str:
+        """What the page of the deployment in the UI says."""
+        return f"{self.description}\n\nOwner: {self.owner}. Documentation: {self.docs}"
+
+
+DEPLOYED: tuple[Deployed, ...] = (
+    Deployed(
+        "supplier-ingest",
+        "A supplier's waiting deliveries become holdings on the libraries' shelves. Started by a file that is dropped, "
+        "and by the sweep; with no files it takes up what an earlier run left.",
+        owner="operator",
+        limit=4,
+        tags=("suppliers",),
+    ),
+    Deployed(
+        "catalogue-load",
+        "An export of the union catalogue is taken in as it is. What a full one lacks waits for approval.",
+        owner="operator",
+        limit=1,
+        tags=("catalogue",),
+    ),
+    Deployed(
+        "review-decide",
+        "Cataloguers' decisions on bibs in review are carried out.",
+        owner="cataloguer",
+        limit=4,
+        tags=("decisions",),
+    ),
+    Deployed(
+        "review-deadline",
+        "Bibs that nobody has decided in time are loaded as provisional; the worklist is sent.",
+        owner="cataloguer",
+        limit=1,
+        tags=("nightly", "decisions"),
+        cron="0 5 * * *",
+    ),
+    Deployed(
+        "plan-decide",
+        "A held plan is approved or rejected by its hash, and the work that it held goes on.",
+        owner="operator",
+        limit=4,
+        tags=("decisions",),
+    ),
+    Deployed(
+        "revert",
+        "A delivery is taken back as a whole; what others changed since survives and is listed.",
+        owner="operator",
+        limit=1,
+        tags=("decisions",),
+    ),
+    Deployed(
+        "data-docs",
+        "Pages of the quality checks for deliveries that have none, the oldest first. Made after every ingest; the "
+        "nightly run makes those that were missed.",
+        owner="operator",
+        limit=1,
+        tags=("nightly", "quality"),
+        cron="30 4 * * *",
+    ),
+)
+"""In the order of the documentation."""
+
+
+def deployed(name: str) -> Deployed:
+    """The entry of a flow. Raises KeyError."""
+    return {each.name: each for each in DEPLOYED}[name]
