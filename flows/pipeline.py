@@ -1,7 +1,8 @@
 """`@pipeline`: a Prefect flow as Samkat wants it, so that every flow is recorded and ends alike.
 
 A run leaves a row in `core_run`. One that leaves something for a person ends Completed, named *Held*: no worker
-waits, and nothing is lost.
+waits, and nothing is lost. One that finds another run at the same subject ends Completed, named *Passed*: it has done
+nothing, and what waits is taken up by the run that follows.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import functools
 import inspect
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, cast, get_type_hints
 
 from prefect import Flow
@@ -17,24 +19,45 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from tasks.stage import stage_logger
+from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.runs import finish_run, start_run
+from tasks.warehouse.turns import TurnLostError, holder_of, turn
 from tasks.workplace import workplace
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def pipeline(*, name: str, run_name: str, timeout_seconds: float) -> Callable[[Callable[P, R]], Flow[P, R]]:
-    """Make a flow of a function. `run_name` may name the function's arguments: `{supplier}`."""
+PASSED = "Passed"
+"""Name of the state of a run that left the work to another one."""
+
+
+def pipeline(
+    *, name: str, run_name: str, timeout_seconds: float, turn_at: str | None = None
+) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Make a flow of a function. `run_name` and `turn_at` may name the function's arguments: `{supplier}`.
+
+    `turn_at` is what one run at a time works on. A second one waits as long as its argument `patience_seconds` says,
+    then it ends without effect; its result is None.
+    """
 
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
+        signature = inspect.signature(function, eval_str=True)
+
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             place = workplace()
             run_id = str(flow_run.id or uuid.uuid4())
             start_run(place.warehouse, run_id, name, flow_run.name or name, place.now)
             try:
-                result = function(*args, **kwargs)
+                with _turn(place.warehouse, turn_at, run_id, signature.bind(*args, **kwargs)) as passed:
+                    if passed:
+                        raise TurnLostError(passed)
+                    result = function(*args, **kwargs)
+            except TurnLostError as error:
+                finish_run(place.warehouse, run_id, "done", {"passed": error.cause}, place.now)
+                stage_logger().warning("%s", error)
+                return cast(R, Completed(name=PASSED, message=str(error)))
             except BaseException as error:
                 finish_run(place.warehouse, run_id, "failed", {"error": str(error)}, place.now)
                 raise
@@ -47,7 +70,7 @@ def pipeline(*, name: str, run_name: str, timeout_seconds: float) -> Callable[[C
             return result
 
         # Prefect builds the form of the parameters from these; as strings it would look for their names here.
-        run.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
+        run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = get_type_hints(function)
         return Flow(
             fn=run,
@@ -60,6 +83,28 @@ def pipeline(*, name: str, run_name: str, timeout_seconds: float) -> Callable[[C
         )
 
     return decorate
+
+
+@contextmanager
+def _turn(
+    warehouse: Warehouse, turn_at: str | None, run_id: str, arguments: inspect.BoundArguments
+) -> Iterator[str | None]:
+    """The turn for the block, where one is needed; says why where another run has it."""
+    if turn_at is None:
+        yield None
+        return
+    arguments.apply_defaults()
+    given = arguments.arguments
+    subject, patience = turn_at.format(**given), given.get("patience_seconds", 0)
+    with warehouse.read() as connection:
+        other = holder_of(connection, subject)
+    if patience and other not in (None, run_id):
+        stage_logger().info("run %s is at %s; waiting up to %s s for it to end", other, subject, patience)
+    with turn(warehouse, subject, run_id, patience_seconds=patience) as mine:
+        if mine is not None:
+            yield None
+            return
+    yield f"run {other or 'another'} is at {subject}: what waits is taken up by the run that follows"
 
 
 def _ending(result: Any) -> tuple[str, dict[str, Any]]:

@@ -11,14 +11,15 @@ from tasks.notices.stages import notify_libraries, send_notices
 from tasks.quality.stages import check_deliveries, prove_conservation, start_data_docs, summarise
 
 
-@pipeline(name="supplier-ingest", run_name="{supplier}", timeout_seconds=4 * 3600)
+@pipeline(name="supplier-ingest", run_name="{supplier}", timeout_seconds=4 * 3600, turn_at="supplier:{supplier}")
 def supplier_ingest(
-    supplier: str, uris: list[str], dry_run: bool = False, again: bool = False
+    supplier: str, uris: list[str], dry_run: bool = False, again: bool = False, patience_seconds: int = 0
 ) -> list[DeliverySummary]:
     """Take a supplier's waiting deliveries from the landing zone to the libraries' shelves.
 
     `uris` are files in the landing zone; with none, what an earlier run left is taken up. A dry run decides
-    everything and settles nothing; `again` reloads a delivery that was reverted.
+    everything and settles nothing; `again` reloads a delivery that was reverted. One run a supplier at a time: a
+    second one waits `patience_seconds`, then ends without effect.
     """
     deliveries = receive(supplier, uris, again=again, dry_run=dry_run)
     stage_records(deliveries)

@@ -21,6 +21,7 @@ from prefect.tasks import exponential_backoff
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from schemas.errors import SamkatError
+from tasks.warehouse.turns import require_turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +43,7 @@ def stage(*, name: str | None = None, retries: int = RETRIES) -> Callable[[Calla
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             started = time.monotonic()
+            require_turn()
             result = function(*args, **kwargs)
             stage_logger().info("%s: %s in %.1f s", title, _totals(result), time.monotonic() - started)
             return result

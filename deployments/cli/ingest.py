@@ -14,11 +14,15 @@ from deployments.cli.deliveries import Told, render_deliveries, tell
 from deployments.cli.options import AsJson, DryRun, Files, command
 from deployments.cli.output import Output
 from deployments.cli.running import flow_session, run_flow, run_page
+from schemas.errors import SamkatError
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from schemas.summaries import DeliverySummary
     from tasks.warehouse.engine import Warehouse
+
+PATIENCE_SECONDS = 3600
+"""How long a command waits for another run of the same supplier: nobody else would take up its files."""
 
 
 def register(app: typer.Typer) -> None:
@@ -60,8 +64,19 @@ def run_ingest(
         with flow_session(settings, output) as address:
             uris = adopted(settings, paths, supplier)
             summaries = run_flow(
-                "supplier_ingest", "supplier_ingest", supplier=supplier, uris=uris, dry_run=dry_run, again=again
+                "supplier_ingest",
+                "supplier_ingest",
+                supplier=supplier,
+                uris=uris,
+                dry_run=dry_run,
+                again=again,
+                patience_seconds=PATIENCE_SECONDS,
             )
+            if summaries is None:
+                raise SamkatError(
+                    f"another run has been at {supplier}'s deliveries for {PATIENCE_SECONDS // 60} minutes",
+                    remedy="give the command again when it has ended; nothing has been done yet",
+                )
         told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
     page = run_page(address, told.flow_run_id)
     output.show(

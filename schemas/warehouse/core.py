@@ -227,7 +227,7 @@ core_notice = sa.Table(
     metadata,
     sa.Column("notice_id", big_id(), primary_key=True, autoincrement=False),
     sa.Column("dedup_key", key_text(), nullable=False, unique=True, comment="The same message is queued once"),
-    code_column("kind", "digest, rejects, worklist, held, correction"),
+    code_column("kind", "digest, rejects, worklist, held, correction, feeds"),
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("subject", sa.Text, nullable=False),
     code_column("language", "sv, nb, da, en"),
@@ -259,6 +259,36 @@ core_run = sa.Table(
     sa.Column("finished_at", UtcInstant),
     sa.Index(None, "started_at"),
     comment="What ran, so that `samkat status` needs no Prefect server",
+)
+
+core_turn = sa.Table(
+    "core_turn",
+    metadata,
+    code_column("subject", "What one run at a time works on: supplier:NORDBOK", primary_key=True),
+    sa.Column("holder", key_text(), nullable=False, comment="The run whose turn it is: a run_id"),
+    sa.Column("process", sa.Text, nullable=False, comment="Its process, so that this machine sees when it is dead"),
+    sa.Column("taken_at", UtcInstant, nullable=False, comment="When it was taken"),
+    sa.Column("until", UtcInstant, nullable=False, comment="Renewed while the run lives; then anyone may take it"),
+    comment="Whose turn it is: one run a sender at a time",
+)
+
+core_feed_check = sa.Table(
+    "core_feed_check",
+    metadata,
+    sa.Column("checked_on", sa.Date, primary_key=True, comment="Business date of the check"),
+    code_column("kind", "supplier", primary_key=True),
+    code_column("sender", "Supplier code", primary_key=True),
+    code_column("rule", "feed_as_expected, feed_missing, feed_stale, feed_shrunken"),
+    sa.Column("expected_by", UtcInstant, nullable=False, comment="The last moment by which it was due"),
+    sa.Column("last_seen_at", UtcInstant, comment="When something of it came last; null: never"),
+    sa.Column("missed", sa.Integer, nullable=False, comment="How many times in a row nothing came when it was due"),
+    sa.Column("records", sa.Integer, nullable=False, comment="Records that came for this time"),
+    sa.Column("usual_records", sa.Float, comment="Median of earlier times; null: too few to say"),
+    sa.Column("about_on", sa.Date, comment="The latest of the days that what came is about; null: nothing new came"),
+    sa.Column("about_from_on", sa.Date, nullable=False, comment="What comes is to be about this day or a later one"),
+    sa.Column("reason", sa.Text, nullable=False, comment="In words, English; e-mails translate by rule"),
+    sa.Column("checked_at", UtcInstant, nullable=False, comment="When it was checked"),
+    comment="Whether each feed came in its rhythm: a row a feed and day",
 )
 
 core_counter = sa.Table(

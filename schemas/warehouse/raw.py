@@ -111,3 +111,16 @@ raw_check = sa.Table(
     flag("is_binding", "False where the delivery is too small to be held"),
     comment="Result of the quality gate, a row an expectation",
 )
+
+raw_stray = sa.Table(
+    "raw_stray",
+    metadata,
+    sa.Column("path", key_text(), primary_key=True, comment="Below incoming/, printable"),
+    code_column("sha256", "Of a file that was taken away; empty for what was left where it is", primary_key=True),
+    sa.Column("reason", key_text(), primary_key=True, comment="Why it can become no delivery, in words"),
+    sa.Column("remedy", sa.Text, nullable=False, comment="What to do, in words"),
+    sa.Column("sender", sa.Text, nullable=False, comment="The folder it lay in; empty outside every folder"),
+    sa.Column("uri", sa.Text, comment="Where it is in quarantine; null: it was left where it is"),
+    sa.Column("seen_at", UtcInstant, nullable=False, comment="When it was seen first, and reported"),
+    comment="What lay in incoming/ and can become no delivery: unknown senders, links, unusable names",
+)

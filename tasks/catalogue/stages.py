@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -32,11 +33,14 @@ from tasks.second_process import in_second_process
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ledger import delivery, set_state
+from tasks.warehouse.turns import turn
 from tasks.workplace import Workplace, workplace
 
 LARGE_BYTES = 4 * 1024 * 1024
 """From this size on a second process is worth its start (a third of a second)."""
 PIECES_A_FRAME = 3_000
+APPROVAL_WAITS_SECONDS = 600
+"""How long an approval waits for the run that is loading the same sender's deliveries."""
 
 
 def loading_of(place: Workplace, row: sa.Row[Any], held_classes: frozenset[str] = frozenset()) -> Loading:
@@ -326,13 +330,29 @@ def apply_plan(decided: Carried) -> Carried:
                 continue
             what = f"{change_class} of delivery {row.delivery_id}"
             if row.state == PlanState.APPROVED:
-                said[what] = f"{_apply_class(place, row.delivery_id, plan_hash, change_class)} applied"
+                with _turn_of(place, row.delivery_id):
+                    said[what] = f"{_apply_class(place, row.delivery_id, plan_hash, change_class)} applied"
             elif row.state == PlanState.REJECTED and row.decided_by != SUPERSEDED_BY:
                 with place.warehouse.write(CATALOGUE_LOCK) as connection:
                     loading = loading_of(place, delivery(connection, row.delivery_id))
                     left = planning.leave_rejected(connection, loading, change_class, row.decided_by)
                 said[what] = f"{left} left as they were"
     return Carried(decided.deliveries if said else [], said, {})
+
+
+@contextmanager
+def _turn_of(place: Workplace, delivery_id: int) -> Iterator[None]:
+    """The turn at the delivery's sender: what its run has not loaded yet cannot be found, and would stay undone."""
+    with place.warehouse.read() as connection:
+        row = delivery(connection, delivery_id)
+    mine = run_id() or str(uuid.uuid4())
+    with turn(place.warehouse, f"{row.kind}:{row.sender}", mine, patience_seconds=APPROVAL_WAITS_SECONDS) as taken:
+        if taken is None:
+            raise SamkatError(
+                f"delivery {delivery_id} is still being loaded by another run",
+                remedy="the approval is kept: approve the plan again when that run has ended",
+            )
+        yield
 
 
 def _apply_class(place: Workplace, delivery_id: int, plan_hash: str, change_class: str) -> int:

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _create_core_bib_isbn()
     _create_core_bib_version()
     _create_core_counter()
+    _create_core_feed_check()
     _create_core_holding()
     _create_core_holding_line()
     _create_core_holding_version()
@@ -32,12 +33,14 @@ def upgrade() -> None:
     _create_core_plan()
     _create_core_review()
     _create_core_run()
+    _create_core_turn()
     _create_raw_check()
     _create_raw_delivery()
     _create_raw_delivery_name()
     _create_raw_member()
     _create_raw_progress()
     _create_raw_record()
+    _create_raw_stray()
     _create_stage_bib()
     _create_stage_holding()
     _create_stage_holding_line()
@@ -188,6 +191,36 @@ def _create_core_counter() -> None:
     )
 
 
+def _create_core_feed_check() -> None:
+    op.create_table(
+        "core_feed_check",
+        sa.Column("checked_on", sa.Date(), nullable=False, comment="Business date of the check"),
+        sa.Column("kind", KEY, nullable=False, comment="supplier"),
+        sa.Column("sender", KEY, nullable=False, comment="Supplier code"),
+        sa.Column("rule", KEY, nullable=False, comment="feed_as_expected, feed_missing, feed_stale, feed_shrunken"),
+        sa.Column("expected_by", UtcInstant(), nullable=False, comment="The last moment by which it was due"),
+        sa.Column("last_seen_at", UtcInstant(), nullable=True, comment="When something of it came last; null: never"),
+        sa.Column(
+            "missed", sa.Integer(), nullable=False, comment="How many times in a row nothing came when it was due"
+        ),
+        sa.Column("records", sa.Integer(), nullable=False, comment="Records that came for this time"),
+        sa.Column("usual_records", sa.Float(), nullable=True, comment="Median of earlier times; null: too few to say"),
+        sa.Column(
+            "about_on",
+            sa.Date(),
+            nullable=True,
+            comment="The latest of the days that what came is about; null: nothing new came",
+        ),
+        sa.Column(
+            "about_from_on", sa.Date(), nullable=False, comment="What comes is to be about this day or a later one"
+        ),
+        sa.Column("reason", sa.Text(), nullable=False, comment="In words, English; e-mails translate by rule"),
+        sa.Column("checked_at", UtcInstant(), nullable=False, comment="When it was checked"),
+        sa.PrimaryKeyConstraint("checked_on", "kind", "sender", name=op.f("pk_core_feed_check")),
+        comment="Whether each feed came in its rhythm: a row a feed and day",
+    )
+
+
 def _create_core_holding() -> None:
     op.create_table(
         "core_holding",
@@ -278,7 +311,7 @@ def _create_core_notice() -> None:
         "core_notice",
         sa.Column("notice_id", ID, autoincrement=False, nullable=False),
         sa.Column("dedup_key", KEY, nullable=False, comment="The same message is queued once"),
-        sa.Column("kind", KEY, nullable=False, comment="digest, rejects, worklist, held, correction"),
+        sa.Column("kind", KEY, nullable=False, comment="digest, rejects, worklist, held, correction, feeds"),
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("language", KEY, nullable=False, comment="sv, nb, da, en"),
@@ -402,6 +435,23 @@ def _create_core_run() -> None:
     )
     with op.batch_alter_table("core_run", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_core_run_started_at"), ["started_at"], unique=False)
+
+
+def _create_core_turn() -> None:
+    op.create_table(
+        "core_turn",
+        sa.Column("subject", KEY, nullable=False, comment="What one run at a time works on: supplier:NORDBOK"),
+        sa.Column("holder", KEY, nullable=False, comment="The run whose turn it is: a run_id"),
+        sa.Column(
+            "process", sa.Text(), nullable=False, comment="Its process, so that this machine sees when it is dead"
+        ),
+        sa.Column("taken_at", UtcInstant(), nullable=False, comment="When it was taken"),
+        sa.Column(
+            "until", UtcInstant(), nullable=False, comment="Renewed while the run lives; then anyone may take it"
+        ),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_core_turn")),
+        comment="Whose turn it is: one run a sender at a time",
+    )
 
 
 def _create_raw_check() -> None:
@@ -602,6 +652,23 @@ def _create_raw_record() -> None:
     )
 
 
+def _create_raw_stray() -> None:
+    op.create_table(
+        "raw_stray",
+        sa.Column("path", KEY, nullable=False, comment="Below incoming/, printable"),
+        sa.Column(
+            "sha256", KEY, nullable=False, comment="Of a file that was taken away; empty for what was left where it is"
+        ),
+        sa.Column("reason", KEY, nullable=False, comment="Why it can become no delivery, in words"),
+        sa.Column("remedy", sa.Text(), nullable=False, comment="What to do, in words"),
+        sa.Column("sender", sa.Text(), nullable=False, comment="The folder it lay in; empty outside every folder"),
+        sa.Column("uri", sa.Text(), nullable=True, comment="Where it is in quarantine; null: it was left where it is"),
+        sa.Column("seen_at", UtcInstant(), nullable=False, comment="When it was seen first, and reported"),
+        sa.PrimaryKeyConstraint("path", "sha256", "reason", name=op.f("pk_raw_stray")),
+        comment="What lay in incoming/ and can become no delivery: unknown senders, links, unusable names",
+    )
+
+
 def _create_stage_bib() -> None:
     op.create_table(
         "stage_bib",
@@ -748,6 +815,7 @@ def downgrade() -> None:
     op.drop_table("stage_holding_line")
     op.drop_table("stage_holding")
     op.drop_table("stage_bib")
+    op.drop_table("raw_stray")
     op.drop_table("raw_record")
     op.drop_table("raw_progress")
     op.drop_table("raw_member")
@@ -757,6 +825,7 @@ def downgrade() -> None:
 
     op.drop_table("raw_delivery")
     op.drop_table("raw_check")
+    op.drop_table("core_turn")
     with op.batch_alter_table("core_run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_core_run_started_at"))
 
@@ -789,6 +858,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("core_holding")
+    op.drop_table("core_feed_check")
     op.drop_table("core_counter")
     op.drop_table("core_bib_version")
     with op.batch_alter_table("core_bib_isbn", schema=None) as batch_op:
