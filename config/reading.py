@@ -28,10 +28,11 @@ from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
 from schemas.register.register import Register
+from schemas.register.retention import Retention
 from schemas.register.suppliers import Supplier
 
 NEEDED = ("suppliers", "libraries", "levels")
-OPTIONAL = ("matching", "guards", "catalogue")
+OPTIONAL = ("matching", "guards", "catalogue", "retention")
 PAGE = "docs/register.md"
 
 # A register without guards.toml is still guarded: a run may replace half of the catalogue at most, double it at most,
@@ -66,6 +67,7 @@ def read_register(folder: Path) -> Register:
         if "guards" in documents
         else DEFAULT_GUARDS,
         catalogue=_part(folder / "catalogue.toml", documents.get("catalogue", {}), CatalogueRules),
+        retention=_part(folder / "retention.toml", documents.get("retention", {}), Retention),
     )
     _check_prefixes(folder, register)
     return register

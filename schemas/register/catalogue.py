@@ -14,6 +14,7 @@ class CatalogueRules(RegisterModel):
     control_number_prefix: str = Field("SAMKAT", description="Our 003")
     sender: str = Field("catalogue@samkatalogen.example", pattern=r"^[^@\s]+@[^@\s]+$", description="From of e-mails")
     operator: str = Field("drift@samkatalogen.example", pattern=r"^[^@\s]+@[^@\s]+$", description="Who runs Samkat")
+    language: str = Field("en", pattern=r"^[a-z]{2}$", description="Language of e-mails to the operator")
     human_edit_agencies: tuple[str, ...] = Field(
         (), description="040 $d values that are not people (suppliers, machines); any other $d marks a human edit"
     )

@@ -12,6 +12,7 @@ from schemas.register.guards import GuardPolicy
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
+from schemas.register.retention import Retention
 from schemas.register.suppliers import Supplier
 
 
@@ -24,6 +25,7 @@ class Register(RegisterModel):
     matching: MatchingPolicy
     levels: LevelPolicy
     guards: GuardPolicy
+    retention: Retention = Retention()
 
     @model_validator(mode="after")
     def _consistent(self) -> Register:

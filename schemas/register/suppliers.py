@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from schemas.register.base import RegisterModel
+from schemas.register.rhythm import Rhythm
 
 SupplierCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
 EncodingLevel = Annotated[str, Field(pattern=r"^[ 1-8uzeimklgjhf4]$", description="leader/17; blank is a space")]
@@ -89,6 +90,7 @@ class Supplier(RegisterModel):
     level_ceiling: EncodingLevel = Field("7", description="A better level than this is read as this")
     level_table: str | None = Field(None, description="Name of another table in levels.toml")
     quality: QualityLimits = Field(QualityLimits(), description="Limits over which a delivery is held")
+    rhythm: Rhythm | None = Field(None, description="When it delivers; missing: nothing is expected")
     libraries: tuple[str, ...] = Field((), description="Sigels of its reported customers; empty: any that allows it")
 
     @model_validator(mode="after")

@@ -181,7 +181,7 @@ OUT_NOTICE = OutView(
     "The outbox: what was or will be told to whom.",
     {
         "notice_id": "Surrogate id",
-        "kind": "digest, rejects, worklist, held, correction",
+        "kind": "digest, rejects, worklist, held, correction, feeds",
         "recipient": "E-mail address",
         "subject": "Subject line",
         "language": "sv, nb, da, en",
@@ -216,6 +216,62 @@ OUT_PLAN = OutView(
     " decided_at FROM core_plan",
 )
 
+OUT_REVIEW = OutView(
+    "out_review",
+    "Bibs that wait, or waited, for a cataloguer.",
+    {
+        "review_id": "Surrogate id",
+        "delivery_id": "Delivery",
+        "position": "Piece of the delivery",
+        "state": "open, decided, withdrawn",
+        "rule": "Why a person has to look",
+        "reason": "In words",
+        "owner": "Who has it: e-mail or name",
+        "opened_at": "When it began to wait",
+        "due_on": "After this day the bib is loaded as provisional",
+        "decision": "match:<bib_id>, new, reject",
+        "decided_by": "Who decided",
+        "decided_at": "When it was decided or withdrawn",
+    },
+    "SELECT {columns} FROM core_review",
+)
+
+OUT_RUN = OutView(
+    "out_run",
+    "One row a flow run.",
+    {
+        "run_id": "Prefect's flow-run id, or one of our own",
+        "flow": "Name of the flow",
+        "subject": "Supplier, file or scope; of a decision who made it",
+        "state": "running, done, held, failed",
+        "summary": "JSON totals; of a failed run the error",
+        "started_at": "When it began",
+        "finished_at": "When it ended; null: it runs, or was killed",
+    },
+    "SELECT {columns} FROM core_run",
+)
+
+OUT_FEED = OutView(
+    "out_feed",
+    "Whether each feed came in its rhythm: one row a feed and day on which `feed-watch` ran.",
+    {
+        "checked_on": "Business date of the check",
+        "kind": "supplier",
+        "sender": "Supplier code",
+        "rule": "feed_as_expected, feed_missing, feed_stale, feed_shrunken",
+        "expected_by": "The last moment by which it was due",
+        "last_seen_at": "When something of it came last; null: never",
+        "missed": "How many times in a row nothing came when it was due",
+        "records": "Records that came for this time",
+        "usual_records": "Median of earlier times; null: too few to say",
+        "about_on": "The latest of the days that what came is about; null: nothing new came",
+        "about_from_on": "What comes is to be about this day or a later one",
+        "reason": "In words",
+        "checked_at": "When it was checked",
+    },
+    "SELECT {columns} FROM core_feed_check",
+)
+
 OUT_VIEWS: tuple[OutView, ...] = (
     OUT_DELIVERY,
     OUT_RECORD,
@@ -226,4 +282,7 @@ OUT_VIEWS: tuple[OutView, ...] = (
     OUT_MATCH,
     OUT_NOTICE,
     OUT_PLAN,
+    OUT_REVIEW,
+    OUT_RUN,
+    OUT_FEED,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from schemas.register.guards import GuardLimit
 from schemas.register.levels import LevelPolicy, LevelTable
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy, MatchingWeights
+from schemas.register.retention import Retention
+from schemas.register.rhythm import Rhythm
 from schemas.register.suppliers import FileRules, NormalisationRules, QualityLimits, Supplier
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +27,7 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[supplier.file]`": FileRules,
     "### `[supplier.normalisation]`": NormalisationRules,
     "### `[supplier.quality]`": QualityLimits,
+    "### `[supplier.rhythm]`": Rhythm,
     "### `[[library]]`": Library,
     "## levels.toml": LevelPolicy,
     "### `[tables.NAME]`": LevelTable,
@@ -31,6 +35,7 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[weights]`": MatchingWeights,
     "### `[flows.FLOW.CLASS]`": GuardLimit,
     "## catalogue.toml": CatalogueRules,
+    "## retention.toml": Retention,
 }
 
 
@@ -59,6 +64,8 @@ def test_the_defaults_on_the_page_are_those_of_the_code(heading: str) -> None:
         if isinstance(default, str | int | float | bool) or (isinstance(default, tuple) and default):
             expected = json.loads(said.strip("`"))
             default = list(default) if isinstance(default, tuple) else default
+        elif isinstance(default, time):
+            expected, default = said, default.isoformat("minutes")
         elif isinstance(default, dict | RegisterModel):
             continue
         if expected != default:
