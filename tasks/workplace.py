@@ -15,7 +15,7 @@ from config.settings import Settings, load_settings
 from schemas.errors import UsageError
 from schemas.register.register import Register
 from schemas.register.suppliers import Supplier
-from tasks.landing.folder import open_zone
+from tasks.landing.opening import open_zone
 from tasks.landing.unpack import UnpackLimits
 from tasks.landing.zone import LandingZone
 from tasks.warehouse.engine import Warehouse, connect

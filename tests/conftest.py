@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from tasks.warehouse.engine import Warehouse, connect
 from tasks.warehouse.migrate import migrate
+from tests.object_store import ObjectStore
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -111,6 +112,23 @@ def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
     connected = connect(warehouse_url)
     yield connected
     connected.dispose()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A server that speaks S3, for this test session."""
+    store = ObjectStore(tmp_path_factory.mktemp("object-store"))
+    store.start()
+    yield store
+    store.stop()
+
+
+@pytest.fixture
+def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`s3://bucket/prefix` for a landing zone of its own; the AWS client's settings lead to the store."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{object_store.new_bucket()}/deep/landing zone"
 
 
 @pytest.fixture(scope="session")

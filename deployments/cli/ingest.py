@@ -88,7 +88,7 @@ def run_ingest(
 
 def adopted(settings: Settings, paths: Iterable[Path], sender: str) -> list[str]:
     """The files' URIs in the landing zone."""
-    from tasks.landing.folder import open_zone
+    from tasks.landing.opening import open_zone
 
     zone = open_zone(settings.landing_url)
     return [zone.adopt(path, sender) for path in paths]

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def prepare_home() -> dict[str, Any]:
     """Make what is missing; returns what there is now. Raises `ConfigurationError` before anything is made."""
-    from tasks.landing.folder import open_zone
+    from tasks.landing.opening import open_zone
     from tasks.warehouse.engine import connect
     from tasks.warehouse.migrate import migrate
 

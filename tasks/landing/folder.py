@@ -1,4 +1,4 @@
-"""The landing zone kept in a folder, and how a zone is opened from its URL.
+"""The landing zone kept in a folder.
 
 The folder is shared with senders (SFTP, a network drive), so its content is not trusted: links are never followed,
 pipes and devices never opened. Whoever runs Samkat may link to the zone's root, not to anything in it.
@@ -11,44 +11,30 @@ import os
 import stat
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
-from schemas.errors import ConfigurationError, UsageError
 from tasks.landing.fingerprint import Fingerprint, copy_with_fingerprint, fingerprint, fingerprint_of
-from tasks.landing.keys import Area, KeyRefusedError, check_key, check_part, printable
-from tasks.landing.listing import listed
+from tasks.landing.handing import hand_in
+from tasks.landing.keys import Area, KeyRefusedError, check_key, check_part, elsewhere
+from tasks.landing.listing import listed, stored_below
 from tasks.landing.zone import (
-    ContentChangedError,
     KeyTakenError,
     LandedFile,
-    LandingZone,
     NotLandedError,
     RefusedFile,
+    StoredFile,
     UnreadableFileError,
+    content_changed,
+    key_taken,
+    neither_here_nor_there,
+    not_landed,
 )
 
-
-def open_zone(url: str) -> LandingZone:
-    """The landing zone at `url`: a path or a `file://` URL. Nothing is created yet (see `LandingZone.prepare`).
-
-    Raises `ConfigurationError` for an empty value, for `s3://` (it comes later) and for any other scheme.
-    """
-    scheme, separator, _ = url.partition("://")
-    if not url.strip() or "\0" in url:
-        raise _wrong_url(url, "is empty or holds a NUL", "give a folder or a file:// URL")
-    if not separator:
-        return FolderZone(Path(url))
-    if scheme == "s3":
-        raise _wrong_url(url, "object stores are not supported yet, they come later", "use a folder for now")
-    if scheme != "file":
-        raise _wrong_url(url, f"unknown scheme {scheme}://", "give a folder or a file:// URL")
-    parts = urlsplit(url)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise _wrong_url(url, "names another machine or no absolute path", "write file:///path/to/folder")
-    return FolderZone(Path(unquote(parts.path)))
+FOLDERS_OF_THEIR_OWN = (f"{Area.HANDED}/", f"{Area.REJECTS}/")
+"""Areas in which each delivery has a folder."""
 
 
 class FolderZone:
@@ -61,6 +47,8 @@ class FolderZone:
     def prepare(self, senders: Iterable[str] = ()) -> None:
         """See `LandingZone`."""
         for area in Area:
+            if area is Area.DATA_DOCS:
+                continue
             (self.root / area).mkdir(parents=True, exist_ok=True)
         for sender in senders:
             self._path(f"{Area.INCOMING}/{check_part(sender)}").mkdir(exist_ok=True)
@@ -74,6 +62,10 @@ class FolderZone:
     def refused(self, sender: str | None = None) -> list[RefusedFile]:
         """See `LandingZone`."""
         return sorted(each for each in listed(self.root, sender, self.uri_for) if isinstance(each, RefusedFile))
+
+    def stored(self, area: Area) -> Iterator[StoredFile]:
+        """See `LandingZone`."""
+        return stored_below(self.root, area, self.uri_for)
 
     def open(self, uri: str) -> BinaryIO:
         """See `LandingZone`."""
@@ -100,13 +92,13 @@ class FolderZone:
         try:
             written = _write(unfinished, content)
             if sha256 is not None and written.sha256 != sha256:
-                raise _changed(key)
+                raise content_changed(key)
             if os.path.lexists(target) and self._holds(key, written):
                 return self.uri_for(key)
             if overwrite:
                 self._replace(unfinished, target, key)
             elif not _create(unfinished, target) and not self._holds(key, written):
-                raise _taken(key)
+                raise key_taken(key)
         finally:
             unfinished.unlink(missing_ok=True)
         return self.uri_for(key)
@@ -122,7 +114,7 @@ class FolderZone:
         with stream:
             before = os.fstat(stream.fileno())
             if sha256 is not None and fingerprint(stream).sha256 != sha256:
-                raise _changed(source_key)
+                raise content_changed(source_key)
             if source_key == key:
                 return uri
             source = self._path(source_key)
@@ -130,7 +122,7 @@ class FolderZone:
                 if os.path.lexists(target):
                     stream.seek(0)
                     if not self._holds(key, fingerprint(stream)):
-                        raise _taken(key)
+                        raise key_taken(key)
                     self._prove_untouched(source, before, source_key)
                     source.unlink()
                 else:
@@ -142,14 +134,18 @@ class FolderZone:
         return self.uri_for(key)
 
     def delete(self, uri: str) -> None:
-        """See `LandingZone`."""
+        """See `LandingZone`. A folder that was made for the file alone goes with it."""
         key = self.key_of(uri)
+        path = self._path(key)
         try:
-            self._path(key).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except NotADirectoryError:
             return
         except IsADirectoryError:
             raise UnreadableFileError("is a folder, not a file", file=key) from None
+        if key.startswith(FOLDERS_OF_THEIR_OWN):
+            with suppress(OSError):  # others are in it, or it is gone
+                path.parent.rmdir()
 
     def uri_for(self, key: str) -> str:
         """See `LandingZone`. Always a `file://` URL with percent-encoding."""
@@ -162,11 +158,7 @@ class FolderZone:
     def key_of(self, uri: str) -> str:
         """See `LandingZone`."""
         if not uri.startswith(self._prefix):
-            raise KeyRefusedError(
-                f"not in this landing zone: {printable(uri)!r}",
-                field="uri",
-                remedy=f"the zone is {self._prefix}; a file outside it is taken in with `samkat ingest FILE`",
-            )
+            raise elsewhere(uri, self._prefix)
         return check_key(unquote(uri.removeprefix(self._prefix), errors="surrogateescape"))
 
     def adopt(self, path: Path, sender: str) -> str:
@@ -175,11 +167,7 @@ class FolderZone:
         own_key = self._own_key(path, sender)
         if own_key is not None:
             return self.uri_for(own_key)
-        with _opened_by_person(path) as stream:
-            taken = fingerprint(stream)
-            stream.seek(0)
-            key = f"{Area.HANDED}/{sender}/{taken.sha256[:12]}/{path.name}"
-            return self.put(key, stream, sha256=taken.sha256)
+        return hand_in(self, path, sender)
 
     def _own_key(self, path: Path, sender: str) -> str | None:
         """The key of a file that waits in this sender's folder already; None for every other file."""
@@ -209,7 +197,7 @@ class FolderZone:
         try:
             os.replace(unfinished, target)
         except IsADirectoryError as error:
-            raise _taken(key) from error
+            raise key_taken(key) from error
 
     def _holds(self, key: str, content: Fingerprint) -> bool:
         try:
@@ -226,11 +214,7 @@ class FolderZone:
                     return
         except NotLandedError:
             pass
-        raise NotLandedError(
-            f"is neither there nor under {key}",
-            file=self.key_of(uri),
-            remedy="ask the sender to send it again; what was read of it is in the warehouse",
-        )
+        raise neither_here_nor_there(self.key_of(uri), key)
 
     def _bring(self, stream: BinaryIO, before: os.stat_result, source: Path, target: Path) -> None:
         key = source.relative_to(self.root).as_posix()
@@ -250,7 +234,7 @@ class FolderZone:
         """Hashing and copying take time: what the sender has put in the place meanwhile must not be moved away."""
         now = os.lstat(source)
         if not os.path.samestat(before, now) or (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-            raise _changed(key)
+            raise content_changed(key)
 
 
 def _open_inside(root: Path, key: str) -> BinaryIO:
@@ -282,7 +266,7 @@ def _explained(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise NotLandedError("is not in the landing zone", file=key, remedy="was it moved or deleted?") from error
+        raise not_landed(key) from error
     except PermissionError as error:
         remedy = "give the user that runs Samkat the right to read it"
         raise UnreadableFileError("may not be read", file=key, remedy=remedy) from error
@@ -290,22 +274,6 @@ def _explained(key: str) -> Iterator[None]:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             raise _linked(key) from error
         raise
-
-
-@contextmanager
-def _opened_by_person(path: Path) -> Iterator[BinaryIO]:
-    """A file named on the command line: links are the person's own affair; pipes and folders are refused."""
-    shown = printable(str(path))
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageError("is not a plain file", file=shown, remedy="name a file, not a folder or a pipe")
-        stream = path.open("rb")
-    except FileNotFoundError as error:
-        raise UsageError("there is no such file", file=shown, remedy="check the path") from error
-    except (PermissionError, NotADirectoryError) as error:
-        raise UsageError("cannot be read", file=shown, remedy="check the path and its rights") from error
-    with stream:
-        yield stream
 
 
 def _write(path: Path, content: bytes | BinaryIO) -> Fingerprint:
@@ -337,27 +305,7 @@ def _create(unfinished: Path, target: Path) -> bool:
     return True
 
 
-def _wrong_url(url: str, cause: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(f"{cause}: {printable(url)!r}", field="LANDING_URL", remedy=remedy)
-
-
 def _linked(key: str) -> KeyRefusedError:
     return KeyRefusedError(
         "a symbolic link or a file is in the way", file=key, remedy="put the file itself into the sender's folder"
-    )
-
-
-def _taken(key: str) -> KeyTakenError:
-    return KeyTakenError(
-        "other content is there already; it was left as it is",
-        file=key,
-        remedy="look at both, then delete or rename one",
-    )
-
-
-def _changed(key: str) -> ContentChangedError:
-    return ContentChangedError(
-        "the file changed while it was worked on: it was sent again, or is still being written",
-        file=key,
-        remedy="nothing was moved; run again, the new content is a delivery of its own",
     )

@@ -35,6 +35,8 @@ class Area(StrEnum):
     REJECTS = "rejects"
     REPORTS = "reports"
     EXPORTS = "exports"
+    DATA_DOCS = "data-docs"
+    """The pages of the quality checks, where the zone is an object store; beside a folder they are in HOME."""
 
 
 class KeyRefusedError(UsageError):
@@ -87,6 +89,15 @@ def safe_name(name: str) -> str:
     composed = unicodedata.normalize("NFC", name)
     readable = _REPLACED.sub("_", composed).lstrip(".")
     return _shortened(readable, MAX_SAFE_NAME_BYTES) or "unnamed"
+
+
+def elsewhere(uri: str, zone: str) -> KeyRefusedError:
+    """`uri` is not of the landing zone at `zone`."""
+    return KeyRefusedError(
+        f"not in this landing zone: {printable(uri)!r}",
+        field="uri",
+        remedy=f"the zone is {zone}; a file outside it is taken in with `samkat ingest FILE`",
+    )
 
 
 def printable(name: str) -> str:

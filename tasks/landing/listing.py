@@ -1,4 +1,5 @@
-"""What lies below `incoming/` of a landing zone that is kept in a folder: files that wait, and what can never be taken.
+"""What lies in a landing zone that is kept in a folder: files that wait below `incoming/`, what can never be taken,
+and what is stored in the other areas.
 
 Hidden files and folders (leading dot) are left out: half-written uploads and the tools of transfer programs.
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from schemas.errors import ConfigurationError
 from tasks.landing.keys import Area, KeyRefusedError, check_key, check_part, printable
-from tasks.landing.zone import LandedFile, RefusedFile
+from tasks.landing.zone import LandedFile, RefusedFile, StoredFile
 
 _SEND_PLAIN = "send the file itself, as a plain file"
 
@@ -45,6 +46,13 @@ def listed(root: Path, sender: str | None, uri_for: Callable[[str], str]) -> Ite
         else:
             remedy = "put it into the folder of its sender, incoming/<sender>/"
             yield RefusedFile("", printable(entry.name), "lies outside every sender's folder", remedy)
+
+
+def stored_below(root: Path, area: Area, uri_for: Callable[[str], str]) -> Iterator[StoredFile]:
+    """Every plain file below an area of the zone at `root`; links, pipes and hidden files are left out."""
+    for each in _below(root, root / area, "", uri_for):
+        if isinstance(each, LandedFile):
+            yield StoredFile(each.uri, each.key, each.size, each.modified_at)
 
 
 def _below(root: Path, folder: Path, sender: str, uri_for: Callable[[str], str]) -> Iterator[LandedFile | RefusedFile]:

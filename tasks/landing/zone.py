@@ -2,17 +2,18 @@
 
 The interface is what an object store can do: keys under a prefix, streams, conditional writes, listing. It knows no
 directories, no rename and no locks. A file that is there is named by its URI; a place where something is to be
-written is named by its key (see keys.py). `folder.py` keeps the zone in a folder.
+written is named by its key (see keys.py). `folder.py` keeps the zone in a folder, `s3.py` in a bucket.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 from schemas.errors import SamkatError
+from tasks.landing.keys import Area
 
 
 class LandedFile(NamedTuple):
@@ -27,6 +28,17 @@ class LandedFile(NamedTuple):
     """Bytes."""
     modified_at: datetime
     """UTC, as the store tells it."""
+
+
+class StoredFile(NamedTuple):
+    """A file that is kept in an area other than `incoming/`."""
+
+    uri: str
+    key: str
+    size: int
+    """Bytes."""
+    modified_at: datetime
+    """UTC, as the store tells it: when it was written last."""
 
 
 class RefusedFile(NamedTuple):
@@ -56,6 +68,45 @@ class UnreadableFileError(SamkatError):
     """The store holds the file back: the rights are missing, or it is no plain file."""
 
 
+class StoreAwayError(ConnectionError):
+    """The store does not answer, or asks to be left alone for a while: trying again later can help.
+
+    No `SamkatError`: nothing is wrong with the work, and a stage tries again what is an `OSError`.
+    """
+
+
+def not_landed(key: str) -> NotLandedError:
+    """There is no file under `key`."""
+    return NotLandedError("is not in the landing zone", file=key, remedy="was it moved or deleted?")
+
+
+def neither_here_nor_there(source_key: str, key: str) -> NotLandedError:
+    """A file that should be moved from one key to another is under none of them."""
+    return NotLandedError(
+        f"is neither there nor under {key}",
+        file=source_key,
+        remedy="ask the sender to send it again; what was read of it is in the warehouse",
+    )
+
+
+def key_taken(key: str) -> KeyTakenError:
+    """Other content stands under `key`."""
+    return KeyTakenError(
+        "other content is there already; it was left as it is",
+        file=key,
+        remedy="look at both, then delete or rename one",
+    )
+
+
+def content_changed(key: str) -> ContentChangedError:
+    """The file under `key` is not what it was."""
+    return ContentChangedError(
+        "the file changed while it was worked on: it was sent again, or is still being written",
+        file=key,
+        remedy="nothing was moved; run again, the new content is a delivery of its own",
+    )
+
+
 class LandingZone(Protocol):
     """Where files come in and where they end up. Every write is atomic and can be repeated without harm."""
 
@@ -72,6 +123,10 @@ class LandingZone(Protocol):
 
     def refused(self, sender: str | None = None) -> list[RefusedFile]:
         """What lies in `incoming/` and can never be taken: links, names without a sender, unusable names."""
+        ...
+
+    def stored(self, area: Area) -> Iterator[StoredFile]:
+        """Every file below an area that is not `incoming/`, in no order. What this zone did not write is left out."""
         ...
 
     def open(self, uri: str) -> BinaryIO:

@@ -117,4 +117,5 @@ def test_the_areas_are_those_of_the_page() -> None:
         "rejects",
         "reports",
         "exports",
+        "data-docs",
     ]
