@@ -48,9 +48,10 @@ class ObjectStore:
     """A server over the files in `folder`; each bucket is a folder in it. It keeps its port when it starts again."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
+        self._client: S3Client | None = None
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self.environment = client_environment(self.endpoint)
 
@@ -59,7 +60,7 @@ class ObjectStore:
         program = shutil.which("rclone") or str(Path(sys.executable).with_name("rclone"))
         address = ["--addr", f"127.0.0.1:{self._port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
         self._server = subprocess.Popen(
-            [program, "serve", "s3", *address, "--config", "/dev/null", str(self._folder)],
+            [program, "serve", "s3", *address, "--config", "/dev/null", str(self.folder)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -82,7 +83,8 @@ class ObjectStore:
 
     def client(self) -> S3Client:
         """A plain client, to do what senders and people do past the landing zone."""
-        return client_of(self.environment)
+        self._client = self._client or client_of(self.environment)
+        return self._client
 
     def new_bucket(self) -> str:
         """Make a bucket and return its name."""

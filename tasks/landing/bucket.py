@@ -37,6 +37,8 @@ ATTEMPTS = 4
 MOST_COPIED_BYTES = 5 * 1024**3
 """S3 copies no more in one request."""
 COPIED_PART_BYTES = 1024**3
+KEYS_A_PAGE = 1_000
+"""The most that S3 gives in one answer."""
 
 
 class StoredObject(NamedTuple):
@@ -64,7 +66,8 @@ class Bucket:
         from botocore.config import Config
 
         with explained(self.url):
-            return boto3.client("s3", config=Config(**CLIENT_SETTINGS))
+            # A session of its own: the default one keeps the credentials that it saw first.
+            return boto3.Session().client("s3", config=Config(**CLIENT_SETTINGS))
 
     def at(self, key: str) -> dict[str, Any]:
         """Bucket and key as a request names them."""
@@ -82,7 +85,7 @@ class Bucket:
         return StoredObject(key, found["ContentLength"], _plain(found["ETag"]), found["LastModified"].astimezone(UTC))
 
     def listed(self, start: str) -> Iterator[StoredObject]:
-        """Every object whose key begins with `start`, by pages of the store's own size."""
+        """Every object whose key begins with `start`, a page at a time."""
         with explained(self.url):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self._prefix + start)
             for page in pages:

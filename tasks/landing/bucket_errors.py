@@ -61,7 +61,7 @@ def explained(place: str) -> Iterator[None]:
     """Errors of the AWS client become Samkat's; `place` is the key or `s3://bucket` that the request is about."""
     try:
         yield
-    except (SamkatError, OSError, GeneratorExit):
+    except (SamkatError, StoreAwayError):
         raise
     except Exception as error:
         told = _in_our_words(error, place)
