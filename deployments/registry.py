@@ -125,3 +125,11 @@ DEPLOYED: tuple[Deployed, ...] = (
 def deployed(name: str) -> Deployed:
     """The entry of a flow. Raises KeyError."""
     return {each.name: each for each in DEPLOYED}[name]
+    Deployed(
+        "feed-watch",
+        "Looks whether each supplier delivered in its rhythm, and tells the operator once a day of what did not come.",
+        owner="operator",
+        limit=1,
+        tags=("nightly", "suppliers"),
+        cron="15 6 * * *",
+    ),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from prefect.artifacts import create_markdown_artifact
 
 from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.register.suppliers import FileRules
 from schemas.warehouse.raw import raw_delivery, raw_delivery_name, raw_progress
 from tasks.batch import PROOF
+from tasks.landing.feeds import as_markdown as feeds_as_markdown
+from tasks.landing.feeds import feeds_of, judge_feeds, note_feeds
+from tasks.landing.pruning import remove_old_files
 from tasks.landing.receiving import Receiving, receive_file
 from tasks.landing.zone import NotLandedError
-from tasks.stage import stage, stage_logger
+from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.engine import Warehouse
 from tasks.workplace import Workplace, workplace
 
@@ -125,3 +130,23 @@ def forget_preview(deliveries: list[int], uris: list[str]) -> Counter[str]:
     for uri in handed:
         zone.delete(uri)
     return Counter(copies=len(handed))
+
+
+@stage()
+def check_feeds() -> Counter[str]:
+    """Judge whether each feed came in its rhythm, and keep what was found as today's rows of out_feed."""
+    place = workplace()
+    zone = ZoneInfo(place.settings.timezone)
+    with place.warehouse.write() as connection:
+        found = judge_feeds(connection, feeds_of(place.register), zone, place.settings.as_of())
+        note_feeds(connection, found, checked_on=place.today, zone=zone, now=place.now)
+    if run_id() is not None:
+        create_markdown_artifact(feeds_as_markdown(found, zone), key="feeds", description="What came in its rhythm")
+    return Counter(feeds=len(found)) + Counter(each.rule.replace("_", " ") for each in found)
+
+
+@stage()
+def remove_old() -> Counter[str]:
+    """Remove files made for people that are older than the register keeps them: rejects, reports, handed copies."""
+    place = workplace()
+    return remove_old_files(place.warehouse, place.zone, place.register.retention, place.now)

@@ -19,8 +19,6 @@ from tasks.notices.wording import Reason
 from tasks.warehouse.bulk import id_set
 
 _LEDGER = tuple(raw_delivery.c[name] for name in ("kind", "sender", "name", "state"))
-LANGUAGE = "en"
-"""Operators read the plans and the logs too, and those are in English."""
 
 
 def held_deliveries(connection: Connection, register: Register, deliveries: Collection[int]) -> list[HeldDelivery]:
@@ -47,7 +45,7 @@ def _held(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
     is_own = first[raw_delivery.c.kind] == "catalogue"
     return HeldDelivery(
         recipient=register.catalogue.operator,
-        language=LANGUAGE,
+        language=register.catalogue.language,
         delivery_id=first[core_plan.c.delivery_id],
         supplier_name=register.catalogue.name if is_own else supplier_name(register, first[raw_delivery.c.sender]),
         file_name=first[raw_delivery.c.name],

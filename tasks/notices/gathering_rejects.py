@@ -89,6 +89,7 @@ def for_supplier(
         records=tuple(record for each in found for record in each.records),
         files=tuple(file for each in found for file in each.files),
         rejected=sum(each.rejected for each in found),
+        kept_days=register.retention.rejects_days,
     )
 
 

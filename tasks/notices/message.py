@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     WORKLIST = "worklist"
     HELD = "held"
     CORRECTION = "correction"
+    FEEDS = "feeds"
 
 
 @dataclass(frozen=True, slots=True)

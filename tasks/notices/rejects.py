@@ -20,7 +20,6 @@ from tasks.notices.spreadsheet import csv_attachment
 from tasks.notices.wording import PhraseBook, Phrases, Reason, standard_book
 
 MAX_ROWS = 50
-KEPT_DAYS = 90
 MAX_ATTACHED_BYTES = 7_000_000
 """Files together, before base64 makes them a third larger: many mail servers stop at 10 MB."""
 
@@ -79,7 +78,7 @@ class RejectedFile:
 class SupplierRejects:
     """What one supplier is told about one run. `run_key` as in the digest; `records_read` counts all that came.
 
-    `rejected` may be more than the records given; left out, they are counted.
+    `rejected` may be more than the records given; left out, they are counted. The files are kept for `kept_days`.
     """
 
     supplier_code: str
@@ -92,6 +91,7 @@ class SupplierRejects:
     records: tuple[RejectedRecord, ...]
     files: tuple[RejectedFile, ...] = ()
     rejected: int = 0
+    kept_days: int = 90
 
     def total(self) -> int:
         """How many records were not accepted; never less than those given."""
@@ -150,7 +150,7 @@ def compose_supplier_rejects(
         "date": phrases.day(rejects.run_date),
         "attachments": [(each.name, phrases.say(f"rejects.form.{_form(each)}")) for each in attachments],
         "left_out": sum(place.attached_in == "" for place in placed.places.values()),
-        "kept_days": KEPT_DAYS,
+        "kept_days": rejects.kept_days,
         "catalogue_name": catalogue_name,
         "sender": sender,
     }

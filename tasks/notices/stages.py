@@ -78,6 +78,13 @@ def notify_decided(deliveries: list[int]) -> Counter[str]:
 
 
 @stage()
+def notify_feeds() -> Counter[str]:
+    """Queue what the operator is told of feeds that did not come as expected today; one e-mail a day."""
+    place = workplace()
+    return telling.tell_of_feeds(place.warehouse, teller_of(place))
+
+
+@stage()
 def notify_reverted(delivery_id: int) -> Counter[str]:
     """Queue a correction to each library that the undoing of a delivery concerns; once."""
     place = workplace()

@@ -26,6 +26,7 @@ from tasks.landing.zone import LandingZone
 from tasks.notices.cases import review_cases
 from tasks.notices.corrections import compose_correction
 from tasks.notices.digest import compose_library_digest
+from tasks.notices.feed_report import compose_feed_report, feed_report
 from tasks.notices.filing import file_rejects, quarantine_unreadable
 from tasks.notices.gathering_corrections import library_corrections
 from tasks.notices.gathering_decided import FIRST_TOLD, LATER_TOLD, decided_digests
@@ -218,6 +219,14 @@ def tell_of_holds(warehouse: Warehouse, teller: Teller, deliveries: Collection[i
             message = compose_held(held, teller.catalogue_name, teller.sender)
             counts += teller.queue(connection, [message], delivery_id=held.delivery_id)
         return counts
+
+
+def tell_of_feeds(warehouse: Warehouse, teller: Teller) -> Counter[str]:
+    """Tell the operator of what today's check of the feeds found wrong, once a day. Returns counts by kind."""
+    with warehouse.write() as connection:
+        report = feed_report(connection, teller.register, teller.zone, teller.today)
+        messages = [compose_feed_report(report, teller.catalogue_name, teller.sender)] if report else []
+        return teller.queue(connection, messages)
 
 
 def tell_of_revert(warehouse: Warehouse, teller: Teller, delivery_id: int) -> Counter[str]:

@@ -328,7 +328,8 @@ class TestHolds:
         assert notify_held.fn(deliveries) == {}
         (row,) = notices(place.warehouse)
         assert (row.kind, row.recipient, row.delivery_id) == ("held", "drift@samkatalogen.example", deliveries[0])
-        assert "Nothing of the delivery has been loaded." in row.body_text
+        assert row.language == "sv"
+        assert "Inget i leveransen har lästs in." in row.body_text
         assert "samkat plans approve " in row.body_text
 
 
