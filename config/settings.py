@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     max_members: int = Field(1_000, ge=1, le=32_767, description="Entries a zip file may hold")
     max_ratio: float = Field(200.0, gt=1, description="Unpacked bytes for a packed byte, over a whole file")
     stable_seconds: float = Field(
-        5.0, ge=0, description="A file younger than this may still be written to and is not taken yet"
+        2.0, ge=0, description="A file younger than this may still be written to and is not taken yet"
     )
     # Not named `data_docs`: that is the folder.
     data_docs_mode: Literal["background", "wait", "off"] = Field(

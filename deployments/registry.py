@@ -74,6 +74,15 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("suppliers",),
     ),
     Deployed(
+        "landing-sweep",
+        "What waits in the landing zone and was missed by events gets its run, one a supplier, oldest first. With "
+        "`days` older files are left alone; strays go to quarantine and are reported.",
+        owner="operator",
+        limit=1,
+        tags=("suppliers",),
+        cron="*/5 * * * *",
+    ),
+    Deployed(
         "catalogue-load",
         "An export of the union catalogue is taken in as it is. What a full one lacks waits for approval.",
         owner="operator",
@@ -118,13 +127,6 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("nightly", "quality"),
         cron="30 4 * * *",
     ),
-)
-"""In the order of the documentation."""
-
-
-def deployed(name: str) -> Deployed:
-    """The entry of a flow. Raises KeyError."""
-    return {each.name: each for each in DEPLOYED}[name]
     Deployed(
         "feed-watch",
         "Looks whether each supplier delivered in its rhythm, and tells the operator once a day of what did not come.",
@@ -133,3 +135,10 @@ def deployed(name: str) -> Deployed:
         tags=("nightly", "suppliers"),
         cron="15 6 * * *",
     ),
+)
+"""In the order of the documentation."""
+
+
+def deployed(name: str) -> Deployed:
+    """The entry of a flow. Raises KeyError."""
+    return {each.name: each for each in DEPLOYED}[name]

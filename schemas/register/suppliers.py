@@ -39,6 +39,11 @@ class FileRules(RegisterModel):
     pattern: str | None = Field(None, description="Regular expression that a file name must match in full")
     one_order: bool = Field(False, description="One file per ordered title: exactly one bib and one holding")
     example: str | None = Field(None, description="A name that keeps the pattern, shown where a name breaks it")
+    marker: str | None = Field(
+        None,
+        pattern=r"^\.[A-Za-z0-9]{1,20}$",
+        description="Suffix of the empty file that says that a file is whole: `.done`; without one, quiet says it",
+    )
 
     @field_validator("pattern")
     @classmethod

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from prefect.artifacts import create_markdown_artifact
 
 from schemas.errors import SamkatError
-from schemas.outcomes import DeliveryState
 from schemas.register.suppliers import FileRules
-from schemas.warehouse.raw import raw_delivery, raw_delivery_name, raw_progress
-from tasks.batch import PROOF
+from schemas.warehouse.raw import raw_delivery_name
+from tasks import starting
 from tasks.landing.feeds import as_markdown as feeds_as_markdown
 from tasks.landing.feeds import feeds_of, judge_feeds, note_feeds
+from tasks.landing.left_behind import left_by_sender, left_of
+from tasks.landing.looking import Look, look, stale_markers, within
 from tasks.landing.pruning import remove_old_files
 from tasks.landing.receiving import Receiving, receive_file
+from tasks.landing.starts import Start, plan_starts
+from tasks.landing.waiting import as_markdown as waiting_as_markdown
 from tasks.landing.zone import NotLandedError
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.turns import taken_subjects
 from tasks.workplace import Workplace, workplace
-
-UNFINISHED = (DeliveryState.RECEIVED, DeliveryState.STAGED, DeliveryState.MATCHED, DeliveryState.LOADED)
 
 
 @stage()
@@ -41,6 +45,8 @@ def receive(supplier: str, uris: list[str], *, again: bool = False, dry_run: boo
         is_preview=dry_run,
     )
     ids = _receive_each(place, uris, receiving)
+    if not dry_run:
+        _delete_stale_markers(place, supplier, known.file.marker)
     return ids if dry_run else ids + [each for each in _left(place.warehouse, supplier) if each not in ids]
 
 
@@ -96,30 +102,56 @@ def _taken_from(warehouse: Warehouse, uri: str) -> int | None:
 
 
 def _left(warehouse: Warehouse, supplier: str) -> list[int]:
-    """Deliveries of the supplier that a killed run left on the way, and held ones that may have been approved."""
     with warehouse.read() as connection:
-        return list(
-            connection.execute(
-                sa.select(raw_delivery.c.delivery_id)
-                .where(
-                    raw_delivery.c.kind == "supplier",
-                    raw_delivery.c.sender == supplier,
-                    sa.or_(raw_delivery.c.state.in_([*UNFINISHED, DeliveryState.HELD]), _is_rejected_unproved()),
-                    sa.not_(raw_delivery.c.is_preview),
-                )
-                .order_by(raw_delivery.c.delivery_id)
-            ).scalars()
-        )
+        return left_of(connection, supplier)
 
 
-def _is_rejected_unproved() -> sa.ColumnElement[bool]:
-    """Rejected by a run that was killed before it had counted the records and told the supplier."""
-    proof = sa.exists().where(
-        raw_progress.c.delivery_id == raw_delivery.c.delivery_id,
-        raw_progress.c.stage == PROOF,
-        raw_progress.c.done_at.is_not(None),
-    )
-    return sa.and_(raw_delivery.c.state == DeliveryState.REJECTED, sa.not_(proof))
+def _delete_stale_markers(place: Workplace, supplier: str, marker: str | None) -> None:
+    """Marker files go with the files that they spoke of: the next file of the same name must wait for its own."""
+    if marker is not None:
+        for each in stale_markers(place.zone.waiting(supplier), marker):
+            place.zone.delete(each.uri)
+
+
+@stage()
+def look_for_work(days: int | None = None) -> list[Start]:
+    """See which suppliers have whole files waiting, or deliveries that a run left, and nobody at work on them.
+
+    With `days`, files whose business date is longer ago are left alone. Looks twice where files wait: one that grows
+    under an old time is seen by that.
+    """
+    place = workplace()
+    files = {each.code: each.file for each in place.register.suppliers}
+    quiet = place.settings.stable_seconds
+    seen = look(place.zone.waiting(), files, place.now, quiet)
+    if seen.taken:
+        time.sleep(quiet)
+        seen = look(place.zone.waiting(), files, place.now, quiet, earlier=seen.sightings)
+    if days is not None:
+        zone = ZoneInfo(place.settings.timezone)
+        seen = within(seen, files, zone, place.today - timedelta(days=days))
+    starts = what_to_start(place, seen)
+    if run_id() is not None:
+        create_markdown_artifact(waiting_as_markdown(seen, starts), key="landing-zone", description="What waits")
+    return starts
+
+
+def what_to_start(place: Workplace, seen: Look) -> list[Start]:
+    """The runs to start for a look at the landing zone: the plan that the sweep and the watcher share."""
+    with place.warehouse.read() as connection:
+        unfinished = left_by_sender(connection)
+        busy = {each.removeprefix("supplier:") for each in taken_subjects(connection)}
+    known = {sender: left for sender, left in unfinished.items() if sender in place.register.supplier_by_code}
+    return plan_starts(seen.taken, known, busy)
+
+
+@stage()
+def start_runs(starts: list[Start]) -> Counter[str]:
+    """Start one run of `supplier-ingest` a supplier, with everything that waits; the same files give the same run."""
+    started = starting.start_runs(starts, tag="sweep")
+    for each in started:
+        stage_logger().info("%s: %s (run %s)", each.sender, each.said, each.flow_run_id)
+    return Counter(runs=sum(each.is_new for each in started), files=sum(each.files for each in started if each.is_new))
 
 
 @stage()

@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     WORKLIST = "worklist"
     HELD = "held"
     CORRECTION = "correction"
+    STRAY = "stray"
     FEEDS = "feeds"
 
 

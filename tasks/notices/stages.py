@@ -13,6 +13,8 @@ from prefect.runtime import task_run
 
 from schemas.outcomes import DeliveryState
 from tasks.batch import STOPPED, proved_rows, rows_in_state
+from tasks.landing.looking import look
+from tasks.landing.strays import of_refused, of_strangers
 from tasks.notices import telling
 from tasks.notices.filing import file_worklist
 from tasks.notices.gathering_decided import maybe_untold
@@ -104,6 +106,16 @@ def _tell_cataloguers(place: Workplace, teller: telling.Teller, *, on_request: b
         counts = telling.tell_cataloguers(connection, teller, worklist, on_request=on_request)
     file_worklist(place.zone, worklist, place.register)
     return Counter(cases=len(worklist.cases)) + counts
+
+
+@stage()
+def report_strays() -> Counter[str]:
+    """Put away what unknown senders dropped, and tell the operator of it and of what can never be taken; once each."""
+    place = workplace()
+    files = {each.code: each.file for each in place.register.suppliers}
+    strangers = look(place.zone.waiting(), files, place.now, place.settings.stable_seconds).strangers
+    strays = of_strangers(place.zone, strangers, files) + of_refused(place.zone.refused())
+    return telling.tell_of_strays(place.warehouse, place.zone, teller_of(place), strays)
 
 
 @stage(retries=SEND_RETRIES)

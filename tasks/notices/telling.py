@@ -22,6 +22,7 @@ from schemas.outcomes import DeliveryState
 from schemas.register.register import Register
 from schemas.warehouse.core import core_notice
 from schemas.warehouse.raw import raw_delivery, raw_progress
+from tasks.landing.strays import Stray, enter_new, put_away
 from tasks.landing.zone import LandingZone
 from tasks.notices.cases import review_cases
 from tasks.notices.corrections import compose_correction
@@ -37,6 +38,7 @@ from tasks.notices.holds import compose_held
 from tasks.notices.message import Message, NoticeKind
 from tasks.notices.queue import queue_messages
 from tasks.notices.rejects import compose_supplier_rejects
+from tasks.notices.strays import compose_strays
 from tasks.notices.worklist import ReviewCase, Worklist, compose_worklist
 from tasks.warehouse.bulk import id_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
@@ -227,6 +229,19 @@ def tell_of_feeds(warehouse: Warehouse, teller: Teller) -> Counter[str]:
         report = feed_report(connection, teller.register, teller.zone, teller.today)
         messages = [compose_feed_report(report, teller.catalogue_name, teller.sender)] if report else []
         return teller.queue(connection, messages)
+
+
+def tell_of_strays(warehouse: Warehouse, landing: LandingZone, teller: Teller, strays: Sequence[Stray]) -> Counter[str]:
+    """Enter what can become no delivery, tell the operator of what is new, and put away what can be moved.
+
+    Returns counts: `strays` that are new, files `quarantined`, messages by kind.
+    """
+    with warehouse.write(NOTICES_LOCK) as connection:
+        new = enter_new(connection, landing, strays, teller.now)
+        to = teller.register.catalogue
+        messages = [compose_strays(new, to.operator, to.language, to.name, to.sender)] if new else []
+        counts = teller.queue(connection, messages)
+    return counts + Counter(strays=len(new), quarantined=put_away(landing, strays))
 
 
 def tell_of_revert(warehouse: Warehouse, teller: Teller, delivery_id: int) -> Counter[str]:

@@ -258,14 +258,25 @@ def _libraries_waiting(connection: Connection, delivery_ids: Collection[int]) ->
     return found
 
 
+def runs_since(connection: Connection, flow: str, began_at: datetime) -> list[Run]:
+    """Runs of a flow that were started at `began_at` or later, oldest first."""
+    rows = connection.execute(
+        sa.select(core_run)
+        .where(core_run.c.flow == flow, core_run.c.started_at >= began_at)
+        .order_by(core_run.c.started_at, core_run.c.run_id)
+    )
+    return [_run(row) for row in rows]
+
+
 def _runs(connection: Connection, limit: int) -> tuple[Run, ...]:
     rows = connection.execute(
         sa.select(core_run).order_by(core_run.c.started_at.desc(), core_run.c.run_id).limit(limit)
     )
-    return tuple(
-        Run(row.run_id, row.flow, row.subject, row.state, row.started_at, row.finished_at, json.loads(row.summary))
-        for row in rows
-    )
+    return tuple(_run(row) for row in rows)
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    return Run(row.run_id, row.flow, row.subject, row.state, row.started_at, row.finished_at, json.loads(row.summary))
 
 
 def _deliveries(

@@ -48,6 +48,7 @@ def _order(home: Workplace, night: dict[str, Path]) -> str:
 WELL: dict[str, Arguments] = {
     "catalogue_load": lambda home, _night: ([home.zone.adopt(CATALOGUE, "catalogue")], "delta"),
     "data_docs": lambda _home, _night: (),
+    "landing_sweep": lambda _home, _night: (),
     "feed_watch": lambda _home, _night: (),
     "review_deadline": lambda _home, _night: (),
     "review_decide": lambda _home, _night: ({}, "Ada Kvist"),

@@ -1,0 +1,123 @@
+"""Starting runs of `supplier-ingest` for what waits: the door to Prefect's API for the sweep and the watcher.
+
+A run's idempotency key is its plan's key, so that the same files asked for twice give one run. Where that run has ended
+and the work is still there, the next attempt has the key of the work and of the run before it, after a pause that
+doubles. So whoever asks, and however often, walks the same chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import DeploymentStatus, FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+
+from tasks.landing.starts import Start, pause_after
+
+DEPLOYMENT = "supplier-ingest/supplier-ingest"
+PASSED = "Passed"
+"""State of a run that found another one at work (flows/pipeline.py): it is followed at once."""
+STUCK_AFTER = timedelta(minutes=10)
+"""A run that has been about to start for longer is lost: another one may be started."""
+LONGEST_CHAIN = 100
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Started:
+    """What came of a start. `is_new`: a run waits to be taken by a worker, or is under way."""
+
+    sender: str
+    files: int
+    flow_run_id: str
+    is_new: bool
+    said: str
+
+
+def is_served() -> bool:
+    """Whether the deployment exists and somebody looks for its runs."""
+    with get_client(sync_client=True) as client:
+        try:
+            found = client.read_deployment_by_name(DEPLOYMENT)
+        except ObjectNotFound:
+            return False
+    return not found.paused and found.status == DeploymentStatus.READY
+
+
+def about_to_start() -> frozenset[str]:
+    """Suppliers for which a run waits to be taken by a worker; one that runs holds its supplier's turn.
+
+    Raises `ObjectNotFound` where the deployment does not exist.
+    """
+    with get_client(sync_client=True) as client:
+        return _about_to_start(client, client.read_deployment_by_name(DEPLOYMENT))
+
+
+def start_runs(starts: Iterable[Start], *, tag: str, now: datetime | None = None) -> list[Started]:
+    """Start a run of the deployment for each; a sender for which one is about to start is left to that one.
+
+    `tag` says in the UI who asked. Raises `ObjectNotFound` where the deployment does not exist.
+    """
+    wanted = list(starts)
+    if not wanted:
+        return []
+    moment = now or datetime.now(UTC)
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(DEPLOYMENT)
+        busy = _about_to_start(client, deployment)
+        return [_start(client, deployment, each, tag, moment) for each in wanted if each.sender not in busy]
+
+
+def _about_to_start(client: SyncPrefectClient, deployment: DeploymentResponse) -> frozenset[str]:
+    moment = datetime.now(UTC)
+    wanted = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
+        expected_start_time=FlowRunFilterExpectedStartTime(before_=moment + timedelta(minutes=1)),
+    )
+    only = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    runs = client.read_flow_runs(flow_run_filter=wanted, deployment_filter=only, limit=_PAGE)
+    return frozenset(str(each.parameters.get("supplier")) for each in runs if not _is_stuck(each, moment))
+
+
+def _is_stuck(run: FlowRun, moment: datetime) -> bool:
+    """Pending for long: its process died before it said anything. What is scheduled is taken up when a worker comes."""
+    state = run.state
+    return state is not None and state.is_pending() and moment - state.timestamp > STUCK_AFTER
+
+
+def _start(client: SyncPrefectClient, deployment: DeploymentResponse, start: Start, tag: str, now: datetime) -> Started:
+    key = start.key
+    attempts = 0
+    while True:
+        run = client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"supplier": start.sender, "uris": list(start.uris)},
+            tags=[*deployment.tags, tag, start.sender],
+            idempotency_key=key,
+        )
+        state, attempts = run.state, attempts + 1
+        if state is None or not state.is_final():
+            return Started(start.sender, len(start.uris), str(run.id), True, _said(start))
+        wait = timedelta() if state.name == PASSED else pause_after(attempts) - (now - state.timestamp)
+        if wait > timedelta() or attempts == LONGEST_CHAIN:
+            ended = f"run {run.name} ended {state.name} and left it; the next one is started"
+            again = f"{ended} in {max(wait, timedelta(minutes=1)).total_seconds() / 60:.0f} min"
+            return Started(start.sender, len(start.uris), str(run.id), False, again)
+        key = f"{start.key}-{run.id}"
+
+
+def _said(start: Start) -> str:
+    later = f", {start.later} left for the next run" if start.later else ""
+    return f"{len(start.uris)} files{later}" if start.uris else "takes up what was left on the way"
