@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     landing_url: str = Field(
         default_factory=_default_landing, description="Where deliveries land: a folder, or s3://bucket/prefix"
     )
+    bucket_events: str | None = Field(
+        None, description="URL of an SQS queue that is told what comes into the bucket; none: the sweep finds it"
+    )
     # Not named `register`: every class has an attribute of that name from its metaclass.
     register_folder: Path = Field(
         SAMPLE_REGISTER, validation_alias=f"{PREFIX}REGISTER", description="Folder of the register's TOML files"
@@ -127,6 +130,17 @@ class Settings(BaseSettings):
             raise ValueError("is neither a folder nor s3://bucket/prefix")
         if "@" in parts.netloc:
             raise ValueError("keys do not belong in the URL: use the AWS client's own settings")
+        return value
+
+    @field_validator("bucket_events", mode="after")
+    @classmethod
+    def _known_queue(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path.strip("/"):
+                raise ValueError("is not the URL of a queue: use https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+            if "@" in parts.netloc:
+                raise ValueError("keys do not belong in the URL: use the AWS client's own settings")
         return value
 
     @field_validator("smtp_url", mode="after")

@@ -73,6 +73,12 @@ class Bucket:
         """Bucket and key as a request names them."""
         return {"Bucket": self.name, "Key": self._prefix + key}
 
+    def key_at(self, name: str, object_key: str) -> str | None:
+        """The zone's key of an object of bucket `name`; None where it is not below this prefix."""
+        if name != self.name or not object_key.startswith(self._prefix):
+            return None
+        return object_key.removeprefix(self._prefix)
+
     def head(self, key: str) -> StoredObject | None:
         """What is known of an object, or None where there is none."""
         with explained(key):

@@ -57,38 +57,41 @@ def is_without_conditions(error: Exception) -> bool:
 
 
 @contextmanager
-def explained(place: str) -> Iterator[None]:
-    """Errors of the AWS client become Samkat's; `place` is the key or `s3://bucket` that the request is about."""
+def explained(place: str, what: str = "object store") -> Iterator[None]:
+    """Errors of the AWS client become Samkat's; `place` is the key or URL that the request is about.
+
+    `what` is asked: the object store, or the queue that its events go to.
+    """
     try:
         yield
     except (SamkatError, StoreAwayError):
         raise
     except Exception as error:
-        told = _in_our_words(error, place)
+        told = _in_our_words(error, place, what)
         if told is None:
             raise
         raise told from error
 
 
-def _in_our_words(error: Exception, place: str) -> Exception | None:
+def _in_our_words(error: Exception, place: str, what: str) -> Exception | None:
     from botocore import exceptions as boto
 
     if isinstance(error, boto.ClientError):
-        return _refusal(error, place)
+        return _refusal(error, place, what)
     if isinstance(error, boto.SSLError):
-        return _wrong(f"the object store's certificate is not trusted: {error}", "set AWS_CA_BUNDLE to its authority")
+        return _wrong(f"the {what}'s certificate is not trusted: {error}", "set AWS_CA_BUNDLE to its authority")
     away = boto.ConnectionError | boto.HTTPClientError | boto.IncompleteReadError | boto.FlexibleChecksumError
     # Roles and tokens are fetched over the network as well.
     away |= boto.CredentialRetrievalError | boto.MetadataRetrievalError | boto.TokenRetrievalError
     if isinstance(error, away):
-        return StoreAwayError(errno.ECONNABORTED, f"the object store does not answer: {error}", place)
+        return StoreAwayError(errno.ECONNABORTED, f"the {what} does not answer: {error}", place)
     if isinstance(error, boto.BotoCoreError) and not isinstance(error, boto.ParamValidationError):
         remedy = "set AWS_ENDPOINT_URL, AWS_REGION and credentials as the AWS client wants them (docs/landing.md)"
-        return _wrong(f"the object store cannot be used: {error}", remedy)
+        return _wrong(f"the {what} cannot be used: {error}", remedy)
     return None
 
 
-def _refusal(error: Exception, place: str) -> Exception:
+def _refusal(error: Exception, place: str, what: str) -> Exception:
     code = code_of(error)
     answer: dict[str, dict[str, object]] = error.response  # type: ignore[attr-defined]
     status = int(str(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0))
@@ -100,7 +103,7 @@ def _refusal(error: Exception, place: str) -> Exception:
             f"there is no such bucket ({place})", "create it; its name is the first part of s3://bucket/prefix"
         )
     if code in _CREDENTIALS:
-        return _wrong(f"the object store does not accept the credentials: {message}", "renew the AWS client's settings")
+        return _wrong(f"the {what} does not accept the credentials: {message}", "renew the AWS client's settings")
     if code == "RequestTimeTooSkewed":
         return _wrong(f"this machine's clock is wrong: {message}", "set the clock, best by NTP")
     if code in _ELSEWHERE:
@@ -109,11 +112,11 @@ def _refusal(error: Exception, place: str) -> Exception:
         remedy = "restore it there; a lifecycle rule must not move files that are still needed"
         return UnreadableFileError("lies in the object store's cold archive", file=place, remedy=remedy)
     if code in _PASSING or code in _CONFLICT or status == 429 or (status >= 500 and code not in _NO_CONDITIONS):
-        return StoreAwayError(errno.EAGAIN, f"the object store cannot do it now ({code}): {message}", place)
+        return StoreAwayError(errno.EAGAIN, f"the {what} cannot do it now ({code}): {message}", place)
     if status in (401, 403):
         remedy = "give these credentials the rights that docs/landing.md lists (s3:ListBucket, s3:GetObject, ...)"
-        return UnreadableFileError(f"the object store denies it ({code})", file=place, remedy=remedy)
-    return SamkatError(f"the object store refuses it ({code}): {message}", file=place, remedy="see docs/landing.md")
+        return UnreadableFileError(f"the {what} denies it ({code})", file=place, remedy=remedy)
+    return SamkatError(f"the {what} refuses it ({code}): {message}", file=place, remedy="see docs/landing.md")
 
 
 def _wrong(cause: str, remedy: str) -> ConfigurationError:

@@ -239,6 +239,16 @@ class S3Zone:
         check_part(sender)
         return hand_in(self, path, sender)
 
+    def incoming_key(self, bucket: str, object_key: str) -> str | None:
+        """The key of a file that waits, as a bucket's event names it; None for what `waiting` would not list."""
+        key = self._bucket.key_at(bucket, object_key)
+        if key is None or not key.startswith(f"{Area.INCOMING}/") or key.count("/") < 2:
+            return None
+        try:
+            return check_key(key)
+        except KeyRefusedError:
+            return None
+
     def _listed(self, sender: str | None) -> Iterator[LandedFile | RefusedFile]:
         start = f"{Area.INCOMING}/" if sender is None else f"{Area.INCOMING}/{check_part(sender)}/"
         nothing = True
