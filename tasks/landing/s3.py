@@ -2,7 +2,7 @@
 
 A store has no rename, so a move is: read and prove, copy within the store, prove the copy, delete. Killed anywhere in
 it, the same move done again ends the same. What stands or falls with the store's conditional writes, and what is done
-where it has none, is told in docs/decisions/0010-moves-on-s3.md.
+where it has none, is told in docs/decisions/0013-moves-on-s3.md.
 """
 
 from __future__ import annotations
