@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,10 +19,12 @@ from pathlib import Path
 
 from watchfiles import watch as watch_folder
 
-from config.settings import Settings
+from config.settings import Settings, load_settings
+from deployments.bucket_events import BucketEvents
 from tasks.landing.arriving import Arrivals, arrivals_of
 from tasks.landing.keys import Area
 from tasks.landing.looking import Look, look
+from tasks.landing.s3 import S3Zone
 from tasks.landing.settle import Sighting, is_unfinished_name
 from tasks.landing.stages import what_to_start
 from tasks.landing.starts import Start
@@ -35,6 +38,8 @@ SOON_SECONDS = 0.5
 """While files settle."""
 BUSY_SECONDS = 2.0
 """While files wait for a run that is under way."""
+QUEUE_SECONDS = 2
+"""How long a queue is waited at: longer costs fewer requests, and delays the end."""
 COALESCE_SECONDS = 5.0
 """How long whole files of a sender wait for those that are still settling."""
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 2.0, 60.0
@@ -135,7 +140,7 @@ def _events(place: Workplace, stop: threading.Event) -> Iterator[Iterator[Arriva
     """What arrives, about twice a second something even where nothing did."""
     folder = place.zone.local_path(place.zone.uri_for(f"{Area.INCOMING}/x"))
     source: Generator[Arrivals, None, None]
-    source = _of_folder(place.zone, folder.parent, stop) if folder is not None else _of_store(stop)
+    source = _of_folder(place.zone, folder.parent, stop) if folder is not None else _of_store(place, stop)
     with contextlib.closing(source):
         yield source
 
@@ -154,6 +159,30 @@ def _of_folder(zone: LandingZone, incoming: Path, stop: threading.Event) -> Gene
         yield arrivals_of(zone, incoming, [(kind.name, path) for kind, path in changes])
 
 
-def _of_store(stop: threading.Event) -> Generator[Arrivals, None, None]:
-    while not stop.wait(SOON_SECONDS):
-        yield Arrivals()
+def _of_store(place: Workplace, stop: threading.Event) -> Generator[Arrivals, None, None]:
+    queue = place.settings.bucket_events
+    events = BucketEvents(queue, place.zone) if queue and isinstance(place.zone, S3Zone) else None
+    while not stop.is_set():
+        if events is None:
+            stop.wait(SOON_SECONDS)
+            yield Arrivals()
+            continue
+        arrived = events.arrivals(QUEUE_SECONDS)
+        # A store shows an object when all of it is there.
+        yield Arrivals(renamed={place.zone.uri_for(each.key) for each in arrived})
+        # They have been looked at. What was not started stays in the watcher's memory, and in the sweep's way.
+        events.acknowledge(arrived)
+
+
+def main() -> None:
+    """Watch until SIGTERM or SIGINT: a service of its own, where `samkat serve` is not used."""
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    watch(load_settings(), stop)
+
+
+if __name__ == "__main__":
+    main()

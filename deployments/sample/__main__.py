@@ -6,7 +6,7 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-from deployments.sample.bench import write_bench_catalogue, write_bench_delivery
+from deployments.sample.bench import write_bench_catalogue, write_bench_delivery, write_small_files
 from deployments.sample.catalogue import BIBS, write_catalogue
 from deployments.sample.night import SAMPLE_NIGHT, write_night
 
@@ -24,7 +24,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--bibs", type=int, default=100_000, help="bibs in the delivery (100000)")
     bench.add_argument("--share", type=float, default=0.3, help="share of them that the catalogue has (0.3)")
     bench.add_argument("--format", choices=("iso2709", "marcxml"), default="iso2709", help="format of the delivery")
-    for command in (night, bench):
+    small = commands.add_parser("files", help="many small day files of one supplier, to be dropped at once")
+    small.add_argument("--files", type=int, default=1_000, help="how many (1000)")
+    small.add_argument("--bibs", type=int, default=1, help="bibs in each (1)")
+    for command in (night, bench, small):
         command.add_argument("folder", type=Path, help="made where missing")
         command.add_argument("--seed", type=int, default=1, help="another seed, another consortium (1)")
     return parser
@@ -51,13 +54,17 @@ def _write_bench(arguments: argparse.Namespace) -> None:
     print(f"{delivery}: {written}")
 
 
+def _write_files(arguments: argparse.Namespace) -> None:
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    files = write_small_files(arguments.folder, arguments.files, arguments.seed, bibs_a_file=arguments.bibs)
+    print(f"{arguments.folder}: {len(files)} files of NORDBOK")
+
+
 def main() -> None:
     """Parse the command line and write."""
     arguments = _parser().parse_args()
-    if arguments.command == "night":
-        _write_night(arguments)
-    else:
-        _write_bench(arguments)
+    write = {"night": _write_night, "bench": _write_bench, "files": _write_files}[arguments.command]
+    write(arguments)
 
 
 if __name__ == "__main__":

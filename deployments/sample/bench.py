@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
+from itertools import islice
 from math import gcd
 from pathlib import Path
 from random import Random
@@ -91,6 +92,25 @@ def write_bench_delivery(
     """
     pieces = stream_delivery(bibs, seed, overlap_bibs, overlap_share, fmt, holdings_per_bib)
     return replace(_written(path, pieces, fmt), overlapping=_share_of(bibs, overlap_share))
+
+
+def write_small_files(
+    folder: Path, files: int, seed: int, overlap_bibs: int = 0, overlap_share: float = 0.3, bibs_a_file: int = 1
+) -> list[Path]:
+    """Write so many small day files of NORDBOK into `folder`, in the order of the times in their names.
+
+    Together they hold what `write_bench_delivery` writes into one file, so a catalogue to overlap can be made.
+    """
+    share = overlap_share if overlap_bibs else 0.0
+    pieces = stream_delivery(files * bibs_a_file, seed, overlap_bibs, share)
+    begin = datetime(_ON.year, _ON.month, _ON.day, 18)
+    written = []
+    for number in range(files):
+        stamp = begin + timedelta(seconds=number)
+        file = folder / f"NORDBOK_{stamp:%Y%m%d%H%M%S}_fil{number:05}.mrc"
+        file.write_bytes(b"".join(content for content, _ in islice(pieces, bibs_a_file)))
+        written.append(file)
+    return written
 
 
 def stream_catalogue(

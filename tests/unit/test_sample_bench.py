@@ -10,7 +10,13 @@ from stdnum import isbn as stdnum_isbn
 
 from config.reading import read_register
 from config.settings import SAMPLE_REGISTER
-from deployments.sample.bench import Format, stream_delivery, write_bench_catalogue, write_bench_delivery
+from deployments.sample.bench import (
+    Format,
+    stream_delivery,
+    write_bench_catalogue,
+    write_bench_delivery,
+    write_small_files,
+)
 
 CATALOGUE, DELIVERED = 1_000, 1_000
 
@@ -99,3 +105,13 @@ def test_an_overlap_larger_than_the_catalogue_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.3, 30), (1.0, 100)])
 def test_any_share_can_be_asked_for(tmp_path: Path, share: float, expected: int) -> None:
     assert write_bench_delivery(tmp_path / "x.mrc", 100, 1, 100, share).overlapping == expected
+
+
+def test_small_files_hold_together_what_one_delivery_holds(tmp_path: Path) -> None:
+    files = write_small_files(tmp_path, 6, 3, bibs_a_file=2)
+    write_bench_delivery(tmp_path / "one.mrc", 12, 3, 0, 0.0)
+    assert b"".join(file.read_bytes() for file in files) == (tmp_path / "one.mrc").read_bytes()
+    assert [file.name for file in files][:2] == [
+        "NORDBOK_20250314180000_fil00000.mrc",
+        "NORDBOK_20250314180001_fil00001.mrc",
+    ]
