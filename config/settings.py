@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -171,6 +171,13 @@ class Settings(BaseSettings):
     def data_docs(self) -> Path:
         """Folder of the data docs of the quality checks."""
         return self.home / "data-docs"
+
+    @property
+    def data_docs_index(self) -> str:
+        """URI of the page that leads to all data docs: in the bucket of the landing zone where there is one."""
+        if not self.landing_url.startswith("s3://"):
+            return (self.data_docs / "index.html").as_uri()
+        return f"s3://{quote(self.landing_url.removeprefix('s3://').rstrip('/'))}/data-docs/index.html"
 
     @property
     def prefect_home(self) -> Path:

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         output = Output(as_json)
         with place.warehouse(settings), flow_session(settings, output):
             made: dict[str, Any] = run_flow("data_docs", "data_docs", limit=limit)
-        index = (settings.data_docs / "index.html").as_uri()
+        index = settings.data_docs_index
         output.show({"pages": index, "made": made}, lambda console: prose(console, in_words(made), f"Pages: {index}"))
         raise typer.Exit(FAILED if made.get("problems") else DONE)
 

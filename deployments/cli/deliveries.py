@@ -209,7 +209,7 @@ def _way_on(told: Told, settings: Settings, run_page: str | None) -> list[str]:
 def _docs(told: Told, settings: Settings) -> list[str]:
     """Where the Data Docs are, or will be. More than a few pages are found from the page that leads to all."""
     pages = sorted({each.docs_uri for each in told.deliveries if each.docs_uri})
-    index = (settings.data_docs / "index.html").as_uri()
+    index = settings.data_docs_index
     lines = [f"Data docs: {page}" for page in (pages if len(pages) <= MOST_PAGES else [index])]
     judged = (each for each in told.deliveries if each.kind == "supplier" and each.state in ("held", "settled"))
     if any(each.docs_uri is None for each in judged):

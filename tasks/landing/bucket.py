@@ -37,6 +37,7 @@ ATTEMPTS = 4
 MOST_COPIED_BYTES = 5 * 1024**3
 """S3 copies no more in one request."""
 COPIED_PART_BYTES = 1024**3
+KINDS = {"html": "text/html", "csv": "text/csv", "txt": "text/plain", "json": "application/json"}
 KEYS_A_PAGE = 1_000
 """The most that S3 gives in one answer."""
 
@@ -103,7 +104,7 @@ class Bucket:
         """Write an object in one request; False where `only_new` is set and there is one already."""
         return self.on_condition(
             key,
-            lambda condition: self.client.put_object(**self.at(key), Body=content, **condition),
+            lambda condition: self.client.put_object(**self.at(key), Body=content, **_kind_of(key), **condition),
             {"IfNoneMatch": "*"} if only_new else {},
         )
 
@@ -111,7 +112,7 @@ class Bucket:
     def upload(self, key: str) -> Iterator[Upload]:
         """Write an object in parts. Nothing can be seen of it before `Upload.complete`; without, nothing stays."""
         with explained(key):
-            number = self.client.create_multipart_upload(**self.at(key))["UploadId"]
+            number = self.client.create_multipart_upload(**self.at(key), **_kind_of(key))["UploadId"]
         upload = Upload(self, key, number)
         try:
             yield upload
@@ -237,6 +238,12 @@ CLIENT_SETTINGS: dict[str, Any] = {
     # Files are read in pieces, and a checksum is about the whole; what must be right is proved by sha256.
     "response_checksum_validation": "when_required",
 }
+
+
+def _kind_of(key: str) -> dict[str, Any]:
+    """What a browser is told of a file made for people, so that it shows pages and does not store them."""
+    kind = KINDS.get(key.rpartition(".")[2])
+    return {"ContentType": f"{kind}; charset=utf-8"} if kind else {}
 
 
 def _plain(etag: str) -> str:

@@ -11,15 +11,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.warehouse.raw import raw_delivery
-from tasks.quality.data_docs import docs_requests, on_the_clock, write_data_docs
+from tasks.quality.data_docs import DataDocs, docs_requests, on_the_clock, write_data_docs
 from tasks.quality.docs_index import write_index
+from tasks.quality.docs_shelf import DocsShelf
 from tasks.warehouse.bulk import id_set
 from tasks.warehouse.engine import Warehouse
 
@@ -67,7 +70,7 @@ class DocsMade:
 
 
 def make_docs(
-    warehouse: Warehouse, folder: Path, names: Mapping[str, str], zone: ZoneInfo, now: datetime, limit: int
+    warehouse: Warehouse, shelf: DocsShelf, names: Mapping[str, str], zone: ZoneInfo, now: datetime, limit: int
 ) -> DocsMade:
     """Make Data Docs for the backlog, at most `limit` deliveries, and note where they are.
 
@@ -77,25 +80,46 @@ def make_docs(
     with warehouse.read() as connection:
         found = backlog(connection, limit)
         requests = docs_requests(connection, list(found.judged), names, zone)
-    docs = write_data_docs(requests, folder, on_the_clock(now, zone))
-    with warehouse.write() as connection:
-        noted = [each for each, uri in docs.uris.items() if note_page(connection, each, found.judged[each], uri)]
+    docs = write_data_docs(requests, shelf.folder, on_the_clock(now, zone))
     problems = [*docs.problems]
+    uris = _put_up(shelf, docs, problems)
+    with warehouse.write() as connection:
+        noted = [each for each, uri in uris.items() if note_page(connection, each, found.judged[each], uri)]
     try:
         with warehouse.read() as connection:
-            write_index(connection, folder, zone)
-    except OSError as error:
+            index = write_index(connection, shelf, zone)
+        shelf.put_up(index)
+    except (OSError, SamkatError) as error:
         problems.append(f"the index of the Data Docs could not be written: {error}")
     counts = Counter(
         {
             "deliveries": len(noted),
-            "pages": len({docs.uris[each] for each in noted}),
+            "pages": len({uris[each] for each in noted}),
             "problems": len(problems),
             "without a page": len(found.judged) - len(noted),
             "left for the next run": found.left,
         }
     )
     return DocsMade(counts, tuple(problems))
+
+
+def _put_up(shelf: DocsShelf, docs: DataDocs, problems: list[str]) -> dict[int, str]:
+    """Put the pages where people find them; returns their URIs there by delivery, and adds what went wrong."""
+    uris: dict[int, str] = {}
+    for index in docs.index_uris:
+        site = _path_of(index).parent
+        try:
+            shelf.put_up(site)
+        except (OSError, SamkatError) as error:
+            problems.append(f"Data Docs could not be put into the landing zone: {error}")
+            continue
+        pages = {each: _path_of(uri) for each, uri in docs.uris.items()}
+        uris |= {each: shelf.uri(page) for each, page in pages.items() if page.is_relative_to(site)}
+    return uris
+
+
+def _path_of(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
 
 
 def note_page(connection: Connection, delivery_id: int, judged: str, uri: str) -> bool:

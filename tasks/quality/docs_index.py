@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -13,6 +12,7 @@ from sqlalchemy.engine import Connection
 from schemas.expectations import EXPECTATION_BY_KEY
 from schemas.warehouse.raw import raw_check, raw_delivery
 from tasks.quality.data_docs import on_the_clock
+from tasks.quality.docs_shelf import DocsShelf
 from tasks.warehouse.bulk import id_set
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -20,8 +20,8 @@ INDEX = "index.html"
 MOST_LISTED = 1_000
 
 
-def write_index(connection: Connection, folder: Path, zone: ZoneInfo) -> Path:
-    """Write `folder/index.html` anew and return it.
+def write_index(connection: Connection, shelf: DocsShelf, zone: ZoneInfo) -> Path:
+    """Write `index.html` in the shelf's folder anew and return it.
 
     It lists the newest deliveries that have pages, at most `MOST_LISTED`, and says how many there are. Raises `OSError`
     where it cannot be written.
@@ -44,14 +44,14 @@ def write_index(connection: Connection, folder: Path, zone: ZoneInfo) -> Path:
                 "received_at": on_the_clock(row.received_at, zone),
                 "supplier": row.sender,
                 "name": row.name,
-                "link": _link(folder, row.docs_uri),
+                "link": shelf.link(row.docs_uri),
                 "not_met": [EXPECTATION_BY_KEY[key].title for key in not_met.get(row.delivery_id, {})],
                 "is_small": not any(not_met.get(row.delivery_id, {}).values()),
             }
             for row in rows
         ],
     )
-    page = folder / INDEX
+    page = shelf.folder / INDEX
     unfinished = page.with_suffix(".html.part")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(page)
@@ -71,9 +71,3 @@ def _not_met(connection: Connection, delivery_ids: list[int]) -> dict[int, dict[
     for row in sorted(rows, key=lambda row: order.index(row.expectation)):
         found.setdefault(row.delivery_id, {})[row.expectation] = row.is_binding
     return found
-
-
-def _link(folder: Path, uri: str) -> str:
-    """The way from the index to a page: short where the page is below `folder`, so that the folder can be moved."""
-    path = Path(unquote(urlsplit(uri).path))
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else uri

@@ -22,6 +22,7 @@ from tasks.catalogue.stages import loading_of
 from tasks.quality import docs_turns
 from tasks.quality.conservation import prove, store_counts
 from tasks.quality.docs_backlog import backlog, make_docs
+from tasks.quality.docs_shelf import shelf_of
 from tasks.quality.gate import check_deliveries as judge_deliveries
 from tasks.quality.hold import Passage, pass_or_hold
 from tasks.quality.summary import as_markdown, summaries
@@ -111,7 +112,8 @@ def write_data_docs(limit: int = 500) -> Counter[str]:
             stage_logger().info("another run makes the Data Docs of %s already", folder)
             return Counter({BUSY: 1})
         names = {each.code: each.name for each in place.register.suppliers}
-        made = make_docs(place.warehouse, folder, names, ZoneInfo(place.settings.timezone), place.now, limit)
+        shelf = shelf_of(folder, place.zone)
+        made = make_docs(place.warehouse, shelf, names, ZoneInfo(place.settings.timezone), place.now, limit)
     for problem in made.problems:
         stage_logger().warning("%s", problem)
     return made.counts
