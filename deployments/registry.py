@@ -90,6 +90,14 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("catalogue",),
     ),
     Deployed(
+        "decide",
+        "The form: shows held plans and open reviews, asks a person, and carries out what is decided. Start it, then "
+        "Resume on the run's page opens the form; after an hour without an answer the run ends.",
+        owner="operator",
+        limit=4,
+        tags=("decisions",),
+    ),
+    Deployed(
         "review-decide",
         "Cataloguers' decisions on bibs in review are carried out.",
         owner="cataloguer",
@@ -142,3 +150,18 @@ DEPLOYED: tuple[Deployed, ...] = (
 def deployed(name: str) -> Deployed:
     """The entry of a flow. Raises KeyError."""
     return {each.name: each for each in DEPLOYED}[name]
+    Deployed(
+        "run-reaper",
+        "Runs that crashed, fell silent or were never begun are taken up again, three times at most.",
+        owner="operator",
+        limit=1,
+        tags=("operation",),
+        cron="*/2 * * * *",
+    ),
+    Deployed(
+        "tell-operator",
+        "The operator is told of a run that failed, was lost for good, or is held. Started by an automation.",
+        owner="operator",
+        limit=4,
+        tags=("operation",),
+    ),

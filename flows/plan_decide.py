@@ -7,8 +7,9 @@ from typing import Literal
 from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
 from tasks.catalogue.stages import apply_plan, decide_plan
-from tasks.notices.stages import notify_decided, send_notices
+from tasks.notices.stages import notify_decided, send_notices, send_worklist
 from tasks.quality.stages import prove_conservation
+from tasks.runs.stages import resubmit
 
 
 @pipeline(name="plan-decide", run_name="{decision}-{plan_hash}", timeout_seconds=4 * 3600)
@@ -20,7 +21,8 @@ def plan_decide(
     applied = apply_plan(decided)
     prove_conservation(applied.deliveries, settled_too=True)
     notify_decided(applied.deliveries)
+    send_worklist()
     send_notices()
-    for supplier in decided.suppliers_held:
+    for supplier in resubmit(decided.suppliers_held):
         supplier_ingest(supplier, [])
-    return decided.as_summary() | applied.as_summary()
+    return {"done": decided.said | applied.said, "problems": decided.problems | applied.problems}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from tasks.notices.layout import render_html, render_text
 from tasks.notices.message import Message, NoticeKind, one_line
@@ -34,7 +36,24 @@ class HeldDelivery:
     classes: tuple[HeldClass, ...]
 
 
-def compose_held(held: HeldDelivery, catalogue_name: str, sender: str, book: PhraseBook | None = None) -> Message:
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Pages of Prefect's UI: the run that held something, and where the form that decides is started; None: unknown."""
+
+    run: str | None = None
+    form: str | None = None
+
+    def form_for(self, plan_hash: str) -> str | None:
+        """The form with the plan filled in."""
+        return f"{self.form}?parameters={quote(json.dumps({'plan_hash': plan_hash}))}" if self.form else None
+
+
+NO_PAGES = Pages()
+
+
+def compose_held(
+    held: HeldDelivery, catalogue_name: str, sender: str, pages: Pages = NO_PAGES, book: PhraseBook | None = None
+) -> Message:
     """The e-mail to the operator. The same plan is told once; a changed plan has another hash and is told again."""
     phrases = (book or standard_book()).language(held.language)
     subject = phrases.say("held.subject", delivery=held.delivery_id, supplier=held.supplier_name, file=held.file_name)
@@ -43,6 +62,9 @@ def compose_held(held: HeldDelivery, catalogue_name: str, sender: str, book: Phr
         "held": held,
         "classes": [(each, _name(each, phrases), phrases.reason(each.reason, "held_reason")) for each in held.classes],
         "commands": [(action, f"samkat plans {action} {held.plan_hash}") for action in ("show", "approve", "reject")],
+        "links": [
+            (name, page) for name, page in (("form", pages.form_for(held.plan_hash)), ("run", pages.run)) if page
+        ],
         "limit": phrases.limit,
         "catalogue_name": catalogue_name,
         "sender": sender,

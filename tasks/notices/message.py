@@ -25,6 +25,7 @@ class NoticeKind(StrEnum):
     REJECTS = "rejects"
     WORKLIST = "worklist"
     HELD = "held"
+    FAILED = "failed"
     CORRECTION = "correction"
     STRAY = "stray"
     FEEDS = "feeds"

@@ -12,18 +12,21 @@ from zoneinfo import ZoneInfo
 from prefect.runtime import task_run
 
 from schemas.outcomes import DeliveryState
+from tasks import orchestrator
 from tasks.batch import STOPPED, proved_rows, rows_in_state
 from tasks.landing.looking import look
 from tasks.landing.strays import of_refused, of_strangers
 from tasks.notices import telling
 from tasks.notices.filing import file_worklist
 from tasks.notices.gathering_decided import maybe_untold
+from tasks.notices.holds import NO_PAGES, Pages
 from tasks.notices.queue import send_waiting
 from tasks.notices.sending import SmtpSender, mail_sender
 from tasks.stage import run_id, stage, stage_logger
 from tasks.workplace import Workplace, workplace
 
 SEND_RETRIES = 2
+DECIDE = "decide/decide"
 """A short break in the mail server is waited out; after a longer one the next run sends what is left."""
 
 
@@ -31,6 +34,13 @@ def teller_of(place: Workplace) -> telling.Teller:
     """What everything that is told from this workplace shares."""
     zone = ZoneInfo(place.settings.timezone)
     return telling.Teller(place.register, zone, place.today, place.now, run_id(), clock=lambda: place.now)
+
+
+def pages_of(flow_run_id: str | None) -> Pages:
+    """Where the operator finds a run, and the form that decides what it held, in Prefect's UI."""
+    if flow_run_id is None:
+        return NO_PAGES
+    return Pages(orchestrator.run_page(flow_run_id), orchestrator.form_page(DECIDE))
 
 
 @stage()
@@ -46,7 +56,8 @@ def notify_libraries(deliveries: list[int]) -> Counter[str]:
     told = telling.tell_of_deliveries(
         place.warehouse, place.zone, teller, [each for each in deliveries if each not in unproved]
     )
-    return told + telling.tell_of_holds(place.warehouse, teller, deliveries) + _tell_cataloguers(place, teller)
+    held = telling.tell_of_holds(place.warehouse, teller, deliveries, pages_of(run_id()))
+    return told + held + _tell_cataloguers(place, teller)
 
 
 @stage()
@@ -61,7 +72,7 @@ def notify_rejected(deliveries: list[int]) -> Counter[str]:
 def notify_held(deliveries: list[int]) -> Counter[str]:
     """Queue what the operator is told of deliveries that wait for approval; each plan once."""
     place = workplace()
-    return telling.tell_of_holds(place.warehouse, teller_of(place), deliveries)
+    return telling.tell_of_holds(place.warehouse, teller_of(place), deliveries, pages_of(run_id()))
 
 
 @stage()

@@ -27,6 +27,7 @@ from tasks.landing.zone import LandingZone
 from tasks.notices.cases import review_cases
 from tasks.notices.corrections import compose_correction
 from tasks.notices.digest import compose_library_digest
+from tasks.notices.failures import FailedRun, compose_failed
 from tasks.notices.feed_report import compose_feed_report, feed_report
 from tasks.notices.filing import file_rejects, quarantine_unreadable
 from tasks.notices.gathering_corrections import library_corrections
@@ -34,7 +35,7 @@ from tasks.notices.gathering_decided import FIRST_TOLD, LATER_TOLD, decided_dige
 from tasks.notices.gathering_digests import library_digests
 from tasks.notices.gathering_holds import held_deliveries
 from tasks.notices.gathering_rejects import DeliveryRejects, for_supplier, rejects_of
-from tasks.notices.holds import compose_held
+from tasks.notices.holds import NO_PAGES, Pages, compose_held
 from tasks.notices.message import Message, NoticeKind
 from tasks.notices.queue import queue_messages
 from tasks.notices.rejects import compose_supplier_rejects
@@ -213,12 +214,14 @@ def tell_of_decided(warehouse: Warehouse, teller: Teller, deliveries: Sequence[i
     return counts
 
 
-def tell_of_holds(warehouse: Warehouse, teller: Teller, deliveries: Collection[int]) -> Counter[str]:
+def tell_of_holds(
+    warehouse: Warehouse, teller: Teller, deliveries: Collection[int], pages: Pages = NO_PAGES
+) -> Counter[str]:
     """Tell the operator of what waits for approval, each plan once. Returns counts of messages by kind."""
     with warehouse.write() as connection:
         counts: Counter[str] = Counter()
         for held in held_deliveries(connection, teller.register, deliveries):
-            message = compose_held(held, teller.catalogue_name, teller.sender)
+            message = compose_held(held, teller.catalogue_name, teller.sender, pages)
             counts += teller.queue(connection, [message], delivery_id=held.delivery_id)
         return counts
 
@@ -242,6 +245,13 @@ def tell_of_strays(warehouse: Warehouse, landing: LandingZone, teller: Teller, s
         messages = [compose_strays(new, to.operator, to.language, to.name, to.sender)] if new else []
         counts = teller.queue(connection, messages)
     return counts + Counter(strays=len(new), quarantined=put_away(landing, strays))
+
+
+def tell_of_failure(warehouse: Warehouse, teller: Teller, failed: FailedRun) -> Counter[str]:
+    """Tell the operator of a run that failed, once. Returns counts of messages by kind."""
+    with warehouse.write() as connection:
+        message = compose_failed(failed, teller.catalogue_name, teller.sender)
+        return teller.queue(connection, [message])
 
 
 def tell_of_revert(warehouse: Warehouse, teller: Teller, delivery_id: int) -> Counter[str]:

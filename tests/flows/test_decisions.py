@@ -138,12 +138,14 @@ def test_an_approved_class_of_change_is_applied(stocked: Workplace, night: Night
     with stocked.warehouse.read() as connection:
         plan_hash = connection.execute(sa.select(core_plan.c.plan_hash)).scalar_one()
     ran = run(plan_decide, plan_hash, "approve", "Bo Alm", "holding_delete")
-    assert ran.names("send notices") == [
+    assert ran.names("resubmit") == [
         "decide plan",
         "apply plan",
         "prove conservation",
         "notify decided",
+        "send worklist",
         "send notices",
+        "resubmit",
     ]
     row = ledger(stocked.warehouse, held.value[0].delivery_id)
     assert (row.holdings_waiting, row.holdings_deleted) == (0, 25)

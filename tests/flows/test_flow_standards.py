@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "tests" / "data" / "catalogue" / "samkatalogen-01.mrc"
 NO_PIPELINE = {"pipeline"}
 NO_PLAN = "0" * 12
+NO_RUN = "00000000-0000-4000-8000-000000000000"
 
 Arguments = Callable[[Workplace, dict[str, Path]], tuple[Any, ...]]
 
@@ -48,10 +49,13 @@ def _order(home: Workplace, night: dict[str, Path]) -> str:
 WELL: dict[str, Arguments] = {
     "catalogue_load": lambda home, _night: ([home.zone.adopt(CATALOGUE, "catalogue")], "delta"),
     "data_docs": lambda _home, _night: (),
+    "decide": lambda _home, _night: (),
     "landing_sweep": lambda _home, _night: (),
     "feed_watch": lambda _home, _night: (),
     "review_deadline": lambda _home, _night: (),
     "review_decide": lambda _home, _night: ({}, "Ada Kvist"),
+    "run_reaper": lambda _home, _night: (),
+    "tell_operator": lambda _home, _night: (NO_RUN,),
     "supplier_ingest": lambda home, night: ("BOKRING", [_order(home, night)]),
 }
 """Arguments of a run that ends well on an empty warehouse. Other flows decide on what is there: test_decisions.py."""
@@ -60,6 +64,7 @@ BADLY: dict[str, Arguments] = {
     "plan_decide": lambda _home, _night: (NO_PLAN, "approve", "Bo Alm"),
     "revert": lambda _home, _night: (999,),
 }
+    "run_reaper": lambda _home, _night: (0,),
 """Arguments of a run that fails where the register is wrong, or where what they name is not there."""
 
 

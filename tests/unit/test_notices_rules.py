@@ -70,6 +70,18 @@ def test_every_holding_that_is_rejected_or_waits_has_words() -> None:
     assert {f"fault.{rule}" for rule in rejected} <= PHRASES.phrases.keys()
 
 
+def test_every_rule_of_a_holding_that_a_library_may_read_has_words_in_every_language() -> None:
+    page = (TASKS.parent / "docs" / "supplier-ingest.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w:]+)` \| ([^|]*) \|", page, re.MULTILINE)
+    attention = {rule for rule, outcome in rows if re.search(r"(holding|both) .*(waiting|refused|rejected)", outcome)}
+    assert len(attention) >= 14
+    silent = {"deleted", "lines_equal", "lines_replaced", "new_holding"}  # the outcome says it all
+    other = {rule for rule, outcome in rows if re.match(r"holding (created|updated|unchanged|deleted)", outcome)}
+    told = {f"reason.{rule}" for rule in attention | (other - silent - {"catalogue_holding"}) | {"merged_away"}}
+    for language in standard_book().languages:
+        assert sorted(told - standard_book().language(language).phrases.keys()) == []
+
+
 def test_every_feature_veto_and_doubt_of_matching_has_a_name() -> None:
     names = first_words("matching", "Objection", "add", "agree") - {""}
     assert len(names) >= 20
