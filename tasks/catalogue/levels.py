@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from schemas.outcomes import Editor
 from schemas.register.levels import ALL_LEVELS, LevelPolicy, LevelTable
@@ -34,8 +35,19 @@ class LevelReading:
         """`level`, or the ceiling where `level` claims to be better."""
         if self.ceiling is None:
             return level
-        rank, top = self._rank(level), self._rank(self.ceiling)
-        return self.ceiling if rank is not None and top is not None and rank > top else level
+        known = self._known.get(level)
+        if known is None:
+            known = self._known[level] = self._under_ceiling(level, self.ceiling)
+        return known
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        """Levels already looked at: every bib has one, and there are few."""
+        return {}
+
+    def _under_ceiling(self, level: str, ceiling: str) -> str:
+        rank, top = self._rank(level), self._rank(ceiling)
+        return ceiling if rank is not None and top is not None and rank > top else level
 
     def _rank(self, level: str) -> int | None:
         plain = self.policy.tables["default"].read_as.get(level, level)

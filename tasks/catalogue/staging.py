@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -49,6 +50,7 @@ IDENTIFIER_COLUMNS = ("delivery_id", "position", "seq", "scheme", "value")
 HOLDING_COLUMNS = (
     "delivery_id", "position", "part", "bib_position", "sigel", "is_delete", "control_number", "reject_reason",
 )  # fmt: skip
+_POSITION, _RECORD_TYPE = RAW_COLUMNS.index("position"), RAW_COLUMNS.index("record_type")
 LINE_COLUMNS = ("delivery_id", "position", "part", "line_no", *HoldingLine._fields)
 
 
@@ -81,9 +83,6 @@ class RowBatch:
     member_no: int
     member_name: str
     format: str
-    last_position: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    """Pieces by `bib`, `holding`, `unreadable`; `embedded` holdings are counted beside them."""
     raw: list[tuple[Any, ...]] = field(default_factory=list)
     bibs: list[tuple[Any, ...]] = field(default_factory=list)
     isbns: list[tuple[Any, ...]] = field(default_factory=list)
@@ -91,51 +90,74 @@ class RowBatch:
     holdings: list[tuple[Any, ...]] = field(default_factory=list)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
 
+    @property
+    def last_position(self) -> int:
+        """Position of the last piece."""
+        return int(self.raw[-1][_POSITION])
+
+    def counted(self) -> Counter[str]:
+        """Pieces by `bib`, `holding`, `unreadable`; `embedded` holdings are counted beside them."""
+        counts: Counter[str] = Counter(map(itemgetter(_RECORD_TYPE), self.raw))
+        counts["embedded"] = len(self.holdings) - counts["holding"]
+        return counts
+
     def add(self, piece: StagedPiece, bib_position: int | None) -> None:
         """Take in one piece; `bib_position` is the bib that a holding record belongs to."""
-        self.last_position = piece.position
-        self.counts[piece.record_type] += 1
-        self.counts["embedded"] += len(piece.holdings) if piece.record_type == "bib" else 0
-        bib, holdings = piece.bib, piece.holdings
+        (
+            position, member_no, byte_offset, content, record_type, charset, findings, reason, as_taken, bib, holdings
+        ) = piece  # fmt: skip
         number, title, isbn13, sigel, normalised = "", None, None, None, None
         if bib is not None:
             number, title = bib.control_number, bib.title
-            isbn13 = next((each.isbn13 for each in bib.isbns if each.isbn13 and each.subfield == "a"), None)
-            level, normalised = self.rules.levels.apply(bib.encoding_level, piece.normalised, piece.content)
-            self._add_bib(piece.position, bib, level)
+            isbn13 = _first_isbn(bib)
+            level, normalised = self.rules.levels.apply(bib.encoding_level, as_taken, content)
+            self._add_bib(position, bib, level)
         elif holdings:
             number, sigel = holdings[0].control_number, holdings[0].sigel
-        findings = orjson.dumps(piece.findings, default=list).decode() if piece.findings else None
+        told = orjson.dumps(findings, default=list).decode() if findings else None
         self.raw.append(
             (
-                self.delivery_id, piece.position, piece.member_no, piece.byte_offset, piece.record_type, piece.charset,
-                bib_position, number, title, isbn13, sigel, piece.reason or None, findings, normalised,
-                piece.content,
+                self.delivery_id, position, member_no, byte_offset, record_type, charset, bib_position, number, title,
+                isbn13, sigel, reason or None, told, normalised, content,
             )
         )  # fmt: skip
         for holding in holdings:
-            self._add_holding(piece.position, holding, bib_position)
+            self._add_holding(position, holding, bib_position)
 
     def _add_bib(self, position: int, bib: BibFacts, level: str) -> None:
-        place = (self.delivery_id, position)
+        delivery_id = self.delivery_id
+        (
+            control_number, title, author, _level, record_type, bib_level, carrier, year, is_national, isbns,
+            identifiers, reject_reason,
+        ) = bib  # fmt: skip
         self.bibs.append(
             (
-                *place, bib.control_number, bib.title, bib.author, level, bib.record_type, bib.bib_level, bib.carrier,
-                bib.year, bib.is_national_bibliography, bib.reject_reason,
+                delivery_id, position, control_number, title, author, level, record_type, bib_level, carrier, year,
+                is_national, reject_reason,
             )
         )  # fmt: skip
-        self.isbns += [(*place, seq, *isbn) for seq, isbn in enumerate(bib.isbns, 1)]
-        self.identifiers += [(*place, seq, *each) for seq, each in enumerate(bib.identifiers, 1)]
+        for seq, isbn in enumerate(isbns, 1):
+            self.isbns.append((delivery_id, position, seq, *isbn))
+        for seq, each in enumerate(identifiers, 1):
+            self.identifiers.append((delivery_id, position, seq, *each))
 
     def _add_holding(self, position: int, holding: HoldingFacts, bib_position: int | None) -> None:
-        place = (self.delivery_id, position, holding.part)
+        delivery_id, owner = self.delivery_id, self.rules.owner
+        part, sigel, is_delete, control_number, lines, reject_reason = holding
         self.holdings.append(
-            (*place, bib_position, holding.sigel, holding.is_delete, holding.control_number, holding.reject_reason)
+            (delivery_id, position, part, bib_position, sigel, is_delete, control_number, reject_reason)
         )
-        owner = self.rules.owner
-        self.lines += [
-            (*place, line_no, *line[:-1], line.owner or owner) for line_no, line in enumerate(holding.lines, 1)
-        ]
+        for line_no, line in enumerate(lines, 1):
+            self.lines.append((delivery_id, position, part, line_no, *line[:-1], line.owner or owner))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by columns: that takes a third of the time of as many rows."""
+        tables = [list(zip(*rows, strict=True)) for rows in self._tables()]
+        start = (self.delivery_id, self.rules, self.member_no, self.member_name, self.format)
+        return _batch_of_columns, (start, tables)
+
+    def _tables(self) -> tuple[list[tuple[Any, ...]], ...]:
+        return self.raw, self.bibs, self.isbns, self.identifiers, self.holdings, self.lines
 
     def write(self, connection: Connection, after: int = 0) -> None:
         """Load the rows of the positions behind `after`."""
@@ -149,6 +171,17 @@ class RowBatch:
         ):
             wanted = rows if after < self.raw[0][1] else [row for row in rows if row[1] > after]
             bulk_insert(connection, table, columns, wanted)
+
+
+def _batch_of_columns(start: tuple[Any, ...], tables: list[list[tuple[Any, ...]]]) -> RowBatch:
+    return RowBatch(*start, *(list(zip(*columns, strict=True)) for columns in tables))
+
+
+def _first_isbn(bib: BibFacts) -> str | None:
+    for each in bib.isbns:
+        if each.isbn13 and each.subfield == "a":
+            return each.isbn13
+    return None
 
 
 def row_batches(
@@ -194,12 +227,13 @@ def stage_delivery(
             if batch.last_position > work.reached:
                 batch.write(work.connection, work.reached)
                 work.advance(batch.last_position)
-        counts.update(batch.counts)
+        counted = batch.counted()
+        counts.update(counted)
         member = members.setdefault(
             batch.member_no, {"name": batch.member_name, "format": batch.format, "pieces": 0, "embedded_holdings": 0}
         )
         member["pieces"] += len(batch.raw)
-        member["embedded_holdings"] += batch.counts["embedded"]
+        member["embedded_holdings"] += counted["embedded"]
     with chunk(warehouse, delivery_id, STAGE) as work:
         # By itself, so that the count stands even where the delivery is rejected for what `verify` finds.
         _store_members(work.connection, delivery_id, members)

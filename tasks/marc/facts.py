@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from schemas.marc import BibFacts, Field, Identifier, IsbnFact, MarcRecord
-from tasks.marc.carrier import CARRIER_TAGS, carrier_from_fields
+from schemas.marc import BibFacts, Identifier, IsbnFact, MarcRecord
+from tasks.marc.carrier import carrier_from_texts
 from tasks.marc.isbn import isbn_fact, issn_key
-from tasks.marc.records import LazyRecord, all_values, field_of, first_value, lazy
+from tasks.marc.records import SUBFIELD_MARK, LazyRecord, all_values, first_value, lazy
 
 HOLDING_TYPES = frozenset("uvxy")
 """leader/06 of a holding: the whole rule of what is one."""
@@ -16,11 +16,13 @@ BIB_TYPES = frozenset("acdefgijkmoprt" + "bnh")
 """leader/06 of bibs; b, n and h are codes of older formats that still come."""
 MAX_TITLE = 500
 
-_TITLE_CODES = "abnp"
+_TITLE_CODES = frozenset("abnp")
 _NON_SORTING = re.compile("[\x88\x89\x98\x9c]")
 _YEAR = re.compile(r"[12][0-9]{3}")
 _AUTHOR_TAGS = ("100", "110", "111", "700")
 _ENDS = " /:;,="
+_new = tuple.__new__
+"""Makes a named tuple in half the time."""
 
 
 def bib_facts(record: MarcRecord, *, own_prefix: str, control_number: str | None = None) -> BibFacts:
@@ -32,42 +34,44 @@ def bib_facts(record: MarcRecord, *, own_prefix: str, control_number: str | None
     leader, index = own.leader, own.index
     if control_number is None:
         control_number = _first_text(index, "001")
-    by_tag = {tag: [field_of(tag, text) for text in index[tag]] for tag in CARRIER_TAGS if tag in index}
-    isbns = _isbn_facts(by_tag.get("020", ()))
-    return BibFacts(
+    isbns = _isbn_facts(index.get("020", ()))
+    is_national = "042" in index and any("NB" in all_values(text, "9") for text in index["042"])
+    facts = (
         control_number,
-        _title(by_tag.get("245", ())),
+        _title(index.get("245", ())),
         author_of(own),
         leader[17],
         leader[6],
         leader[7],
-        carrier_from_fields(leader, by_tag),
+        carrier_from_texts(leader, index),
         year_of(own),
-        "042" in index and any("NB" in all_values(text, "9") for text in index["042"]),
+        is_national,
         isbns,
         identifiers_of(own, isbns, own_prefix),
         _reject_reason(own),
     )
+    return _new(BibFacts, facts)
 
 
 def title_of(record: MarcRecord) -> str:
     """245 $a $b $n $p for people: ISBD punctuation at the end trimmed, non-sorting signs gone, 500 characters."""
-    return _title(record.fields("245"))
+    return _title(lazy(record).index.get("245", ()))
 
 
 def isbn_facts(record: MarcRecord) -> tuple[IsbnFact, ...]:
     """Every 020 $a and $z in record order, with its $q."""
-    return _isbn_facts(record.fields("020"))
+    return _isbn_facts(lazy(record).index.get("020", ()))
 
 
 def author_of(record: MarcRecord) -> str:
     """$a of the first 100, 110, 111 or 700, without dates."""
     index = lazy(record).index
     for tag in _AUTHOR_TAGS:
-        for text in index.get(tag, ()):
-            name = first_value(text, "a")
-            if name:
-                return _for_people(name)
+        if tag in index:
+            for text in index[tag]:
+                name = first_value(text, "a")
+                if name:
+                    return _for_people(name)
     return ""
 
 
@@ -89,36 +93,44 @@ def year_of(record: MarcRecord) -> int | None:
 def identifiers_of(record: MarcRecord, isbns: tuple[IsbnFact, ...], own_prefix: str) -> tuple[Identifier, ...]:
     """Other numbers to find the bib by, each once: ISSN, 035 $a, `(003)001`, EAN that is no ISBN, our own 001."""
     index = lazy(record).index
-    found = [("issn", issn_key(first_value(text, "a")) or "") for text in index.get("022", ())]
-    for text in index.get("035", ()):
-        found += [("035", value.strip()) for value in all_values(text, "a")]
+    found: list[tuple[str, str]] = []
+    if "022" in index:
+        found += [("issn", issn_key(first_value(text, "a")) or "") for text in index["022"]]
+    if "035" in index:
+        for text in index["035"]:
+            found += [("035", value.strip()) for value in all_values(text, "a")]
     number, prefix = _first_text(index, "001"), _first_text(index, "003")
     if number and prefix:
         found.append(("control_number", number) if prefix == own_prefix else ("035", f"({prefix}){number}"))
-    for text in index.get("024", ()):
-        if text[0] == "3":
-            value = first_value(text, "a").replace("-", "").replace(" ", "")
-            if all(value != isbn.isbn13 for isbn in isbns):
-                found.append(("ean", value))
-    return tuple([Identifier(scheme, value) for scheme, value in dict.fromkeys(found) if value])
+    if "024" in index:
+        for text in index["024"]:
+            if text[0] == "3":
+                value = first_value(text, "a").replace("-", "").replace(" ", "")
+                if all(value != isbn.isbn13 for isbn in isbns):
+                    found.append(("ean", value))
+    if len(found) > 1:
+        found = list(dict.fromkeys(found))
+    return tuple([_new(Identifier, each) for each in found if each[1]])
 
 
-def _title(fields: Sequence[Field]) -> str:
-    if not fields:
+def _title(texts: Sequence[str]) -> str:
+    if not texts:
         return ""
-    return _for_people(" ".join([value for code, value in fields[0].subfields if code in _TITLE_CODES]))[:MAX_TITLE]
+    chunks = texts[0].split(SUBFIELD_MARK)[1:]
+    return _for_people(" ".join([chunk[1:] for chunk in chunks if chunk[:1] in _TITLE_CODES]))[:MAX_TITLE]
 
 
-def _isbn_facts(fields: Sequence[Field]) -> tuple[IsbnFact, ...]:
-    facts = []
-    for each in fields:
-        subfields = each.subfields
-        qualifier = "; ".join([value for code, value in subfields if code == "q"]) if len(subfields) > 1 else ""
-        for code, value in subfields:
+def _isbn_facts(texts: Sequence[str]) -> tuple[IsbnFact, ...]:
+    facts: list[IsbnFact] = []
+    for text in texts:
+        chunks = text.split(SUBFIELD_MARK)[1:]
+        qualifier = "; ".join([chunk[1:] for chunk in chunks if chunk[:1] == "q"]) if len(chunks) > 1 else ""
+        for chunk in chunks:
+            code = chunk[:1]
             if code == "a":
-                facts.append(isbn_fact(value, "a", qualifier))
+                facts.append(isbn_fact(chunk[1:], "a", qualifier))
             elif code == "z":
-                facts.append(isbn_fact(value, "z", qualifier))
+                facts.append(isbn_fact(chunk[1:], "z", qualifier))
     return tuple([fact for fact in facts if fact.raw])
 
 

@@ -38,6 +38,8 @@ _VOLUME = re.compile(
     r"(?i)\b(?:v|vol|volume|del|d|bd|band|bind|b|t|tome|teil|part|pt|osa|deel|dl|nide)\.?\s*[0-9]+(?!\s*[-–0-9])"
 )
 
+_new = tuple.__new__
+"""Makes a named tuple in half the time."""
 _RUNNING = frozenset({"012345678", "123456789", "987654321", "876543210"})
 """Nine digits that people type to get past a form. Their check digits are right."""
 
@@ -56,7 +58,7 @@ def isbn_fact(raw: str, subfield: Literal["a", "z"], qualifier: str = "") -> Isb
     if key is None:
         return IsbnFact(None, raw.strip(), subfield, words, "invalid")
     status: Literal["valid", "set"] = "set" if words and _names_a_set(words) else "valid"
-    return IsbnFact(key, raw.strip(), subfield, words, status)
+    return _new(IsbnFact, (key, raw.strip(), subfield, words, status))
 
 
 def has_number(raw: str) -> bool:

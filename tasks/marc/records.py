@@ -48,10 +48,7 @@ class LazyRecord:
 
     def control(self, tag: str) -> str | None:
         """See `schemas.marc.MarcRecord`. Control fields stand first, so this needs no index."""
-        for other, text in zip(self.tags, self.texts, strict=True):
-            if other == tag:
-                return text
-        return None
+        return self.texts[self.tags.index(tag)] if tag in self.tags else None
 
     @property
     def index(self) -> dict[str, list[str]]:
@@ -91,6 +88,25 @@ def field_of(tag: str, text: str) -> Field:
     if tag < "010" or len(text) > 2:
         return Field(tag, "", (), text)
     return Field(tag, text)
+
+
+class DividedFields:
+    """The divided fields of a record by tag, each tag divided when it is first asked for."""
+
+    __slots__ = ("_divided", "_index")
+
+    def __init__(self, index: dict[str, list[str]]) -> None:
+        self._index = index
+        self._divided: dict[str, list[Field]] = {}
+
+    def get(self, tag: str, default: Sequence[Field] = (), /) -> Sequence[Field]:
+        """As `dict.get`."""
+        if tag not in self._index:
+            return default
+        found = self._divided.get(tag)
+        if found is None:
+            found = self._divided[tag] = [field_of(tag, text) for text in self._index[tag]]
+        return found
 
 
 def text_of(field: Field) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from schemas.marc import Finding, StagedPiece
+from schemas.marc import Finding, HoldingFacts, StagedPiece
 from tasks.marc.charset import check_texts, decode_body, decode_document
 from tasks.marc.encode import assemble
 from tasks.marc.facts import HOLDING_TYPES, bib_facts
 from tasks.marc.holdings import embedded_holdings, holding_facts
 from tasks.marc.iso2709 import Piece, slice_regular
 from tasks.marc.marcxml_record import record_from_xml
+from tasks.marc.plain_holding import plain_holding
 from tasks.marc.records import LazyRecord, UnreadableError, UnwritableError
 from tasks.marc.recovery import careful_slices
 from tasks.marc.repairs import has_control_characters, joined, needs_repair, repaired
@@ -26,9 +27,12 @@ KNOWN_LEVELS = frozenset(" 12345678" + "4eijklmuz" + "fghn")
 
 _LEADER_IN_XML = re.compile(rb"leader\s*>.{6}([a-z])", re.DOTALL)
 NO_BIB = "no bib precedes it"
+_HOLDING_TYPES = frozenset(kind.encode() for kind in HOLDING_TYPES)
+_new = tuple.__new__
+"""Makes a named tuple in half the time."""
 
 
-class _Read(NamedTuple):
+class ReadRecord(NamedTuple):
     """A record and how it was read; `is_clean`: its bytes are what `encode` would write."""
 
     record: LazyRecord
@@ -56,6 +60,12 @@ class Stager:
     def stage(self, piece: Piece) -> StagedPiece:
         """The next piece, read, normalised, with its facts; an unreadable one with its reason."""
         try:
+            if piece.content[6:7] in _HOLDING_TYPES and not (self._encoding or piece.defect):
+                plain = plain_holding(piece.content, self._rules)
+                if plain is not None:
+                    staged = self._placed(piece, plain.facts, plain.link, "utf-8", (), None)
+                    self._position += 1
+                    return staged
             read = self._read(piece)
             kind = read.record.leader[6]
             staged = self._holding(piece, read) if kind in HOLDING_TYPES else self._bib(piece, read)
@@ -75,12 +85,12 @@ class Stager:
             return staged._replace(holdings=(holding._replace(reject_reason=reject_reason),))
         return staged
 
-    def _read(self, piece: Piece) -> _Read:
+    def _read(self, piece: Piece) -> ReadRecord:
         if piece.defect:
             raise UnreadableError(piece.defect)
-        return _read_xml(piece.content, self._encoding) if self._encoding else _read_iso(piece.content, self._rules)
+        return _read_xml(piece.content, self._encoding) if self._encoding else read_iso(piece.content, self._rules)
 
-    def _bib(self, piece: Piece, read: _Read) -> StagedPiece:
+    def _bib(self, piece: Piece, read: ReadRecord) -> StagedPiece:
         record, findings = read.record, read.findings
         rules = self._rules
         number = (record.control("001") or "").strip()
@@ -95,26 +105,39 @@ class Stager:
             findings = findings + told
         self._bib_number, self._doubtful_position = number, None
         normalised = None if read.is_clean and not is_changed else assemble(after)
-        return StagedPiece(
+        staged = (
             self._position, self._member_no, piece.byte_offset, piece.content, "bib", read.charset, tuple(findings),
             "", normalised, facts, holdings,
         )  # fmt: skip
+        return _new(StagedPiece, staged)
 
-    def _holding(self, piece: Piece, read: _Read) -> StagedPiece:
-        record, findings = read.record, read.findings
-        rules = self._rules
+    def _holding(self, piece: Piece, read: ReadRecord) -> StagedPiece:
+        record, rules = read.record, self._rules
         facts = holding_facts(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
         link = (record.control("004") or "").strip()
+        normalised = None if read.is_clean else assemble(record)
+        return self._placed(piece, facts, link, read.charset, tuple(read.findings), normalised)
+
+    def _placed(
+        self,
+        piece: Piece,
+        facts: HoldingFacts,
+        link: str,
+        charset: str,
+        findings: tuple[Finding, ...],
+        normalised: bytes | None,
+    ) -> StagedPiece:
+        """A holding with what the pieces before it say about it."""
         if reason := self._placing_fault(link):
             facts = facts._replace(reject_reason=reason)
         elif link and self._bib_number and link != self._bib_number:
             text = f"004 names the bib {link!r}, the bib before it has 001 {self._bib_number!r}; the order decides"
-            findings = [*findings, Finding("link_differs", text, "004")]
-        normalised = None if read.is_clean else assemble(record)
-        return StagedPiece(
-            self._position, self._member_no, piece.byte_offset, piece.content, "holding", read.charset,
-            tuple(findings), "", normalised, None, (facts,),
+            findings = (*findings, Finding("link_differs", text, "004"))
+        staged = (
+            self._position, self._member_no, piece.byte_offset, piece.content, "holding", charset, findings, "",
+            normalised, None, (facts,),
         )  # fmt: skip
+        return _new(StagedPiece, staged)
 
     def _placing_fault(self, link: str) -> str:
         """Why it is not known which bib a holding belongs to; empty where it is."""
@@ -129,7 +152,8 @@ class Stager:
         )  # fmt: skip
 
 
-def _read_iso(content: bytes, rules: ReadingRules) -> _Read:
+def read_iso(content: bytes, rules: ReadingRules) -> ReadRecord:
+    """A record from ISO2709, whatever its faults. Raises `UnreadableError` with the reason."""
     slices = slice_regular(content)
     is_clean = slices is not None
     findings: list[Finding] = []
@@ -146,10 +170,10 @@ def _read_iso(content: bytes, rules: ReadingRules) -> _Read:
         texts, told = repaired(tags, texts)
         findings += told
         is_clean = False
-    return _Read(LazyRecord(leader, tags, texts), charset, findings, is_clean)
+    return ReadRecord(LazyRecord(leader, tags, texts), charset, findings, is_clean)
 
 
-def _read_xml(content: bytes, encoding: str) -> _Read:
+def _read_xml(content: bytes, encoding: str) -> ReadRecord:
     text, charset, findings = decode_document(content, encoding)
     record, told = record_from_xml(text)
     findings += told
@@ -159,7 +183,7 @@ def _read_xml(content: bytes, encoding: str) -> _Read:
         texts, told = repaired(record.tags, record.texts)
         findings += told
         record = LazyRecord(record.leader, record.tags, texts)
-    return _Read(record, charset, findings, is_clean=False)
+    return ReadRecord(record, charset, findings, is_clean=False)
 
 
 def _may_be_bib(content: bytes) -> bool:
