@@ -174,7 +174,7 @@ core_match = sa.Table(
     sa.Column("created_at", UtcInstant, nullable=False),
     sa.Column("decided_by", sa.Text, comment="The person who overruled or confirmed it"),
     sa.Column("decided_at", UtcInstant),
-    sqlite_with_rowid=False,
+    # With a rowid: rows as long as these would take an overflow page each in SQLite's index.
     comment="Every candidate that was considered for a bib of a delivery",
 )
 

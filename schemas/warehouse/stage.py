@@ -98,7 +98,7 @@ stage_match = sa.Table(
     sa.Column("score", sa.Float, nullable=False),
     code_column("rule", "Stable id"),
     sa.Column("evidence", sa.Text, nullable=False, comment="JSON"),
-    sqlite_with_rowid=False,
+    # With a rowid: rows as long as these would take an overflow page each in SQLite's index.
     comment="Each candidate considered; becomes core_match when the bib is loaded",
 )
 

@@ -302,7 +302,6 @@ def _create_core_match() -> None:
         sa.Column("decided_at", UtcInstant(), nullable=True),
         sa.PrimaryKeyConstraint("delivery_id", "position", "bib_id", name=op.f("pk_core_match")),
         comment="Every candidate that was considered for a bib of a delivery",
-        sqlite_with_rowid=False,
     )
 
 
@@ -769,7 +768,6 @@ def _create_stage_match() -> None:
         sa.Column("evidence", sa.Text(), nullable=False, comment="JSON"),
         sa.PrimaryKeyConstraint("delivery_id", "position", "bib_id", name=op.f("pk_stage_match")),
         comment="Each candidate considered; becomes core_match when the bib is loaded",
-        sqlite_with_rowid=False,
     )
 
 
