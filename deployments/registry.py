@@ -136,6 +136,14 @@ DEPLOYED: tuple[Deployed, ...] = (
         cron="30 4 * * *",
     ),
     Deployed(
+        "nightly-overview",
+        "How the night went, as a page in the landing zone and as an artifact; old files made for people are removed.",
+        owner="operator",
+        limit=1,
+        tags=("nightly",),
+        cron="30 6 * * *",
+    ),
+    Deployed(
         "feed-watch",
         "Looks whether each supplier delivered in its rhythm, and tells the operator once a day of what did not come.",
         owner="operator",
@@ -143,13 +151,6 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("nightly", "suppliers"),
         cron="15 6 * * *",
     ),
-)
-"""In the order of the documentation."""
-
-
-def deployed(name: str) -> Deployed:
-    """The entry of a flow. Raises KeyError."""
-    return {each.name: each for each in DEPLOYED}[name]
     Deployed(
         "run-reaper",
         "Runs that crashed, fell silent or were never begun are taken up again, three times at most.",
@@ -165,3 +166,10 @@ def deployed(name: str) -> Deployed:
         limit=4,
         tags=("operation",),
     ),
+)
+"""In the order of the documentation."""
+
+
+def deployed(name: str) -> Deployed:
+    """The entry of a flow. Raises KeyError."""
+    return {each.name: each for each in DEPLOYED}[name]

@@ -47,6 +47,7 @@ OUT_DELIVERY = OutView(
         "hold_reason": "Why it waits or was rejected",
         "reverted_at": "When it was undone",
         "docs_uri": "Data Docs of its check",
+        "is_preview": "Only a dry run has looked at it so far",
         **_COUNTS,
     },
     "SELECT {columns} FROM raw_delivery",

@@ -16,6 +16,9 @@ from tasks.landing.zone import LandingZone
 RejectForm = Literal["records", "errors", "list"]
 """The three forms in which rejected records go back: as they came, with the error per record, a brief list."""
 
+Report = Literal["overview", "worklist"]
+"""Folders of the area `reports/`."""
+
 
 class QuarantinedPiece(NamedTuple):
     """A piece of a delivery that cannot be read, as raw_record keeps it."""
@@ -47,6 +50,11 @@ def rejected_key(sender: str, delivery_id: int, sha256: str, name: str) -> str:
 def rejects_key(sender: str, delivery_id: int, form: RejectForm, extension: str) -> str:
     """`rejects/<sender>/<delivery_id>/<form>.<extension>`: what goes back to the sender about rejected records."""
     return check_key(f"{Area.REJECTS}/{check_part(sender)}/{delivery_id}/{safe_name(f'{form}.{extension}')}")
+
+
+def report_key(report: Report, name: str) -> str:
+    """`reports/<report>/<name>`: a page that was made for people."""
+    return check_key(f"{Area.REPORTS}/{report}/{check_part(name)}")
 
 
 def archive_original(zone: LandingZone, uri: str, key: str, sha256: str) -> str:

@@ -18,7 +18,7 @@ from tasks.landing.feeds import as_markdown as feeds_as_markdown
 from tasks.landing.feeds import feeds_of, judge_feeds, note_feeds
 from tasks.landing.left_behind import left_by_sender, left_of
 from tasks.landing.looking import Look, look, stale_markers, within
-from tasks.landing.pruning import remove_old_files
+from tasks.landing.pruning import remove_old_files as remove_older
 from tasks.landing.receiving import Receiving, receive_file
 from tasks.landing.starts import Start, plan_starts
 from tasks.landing.waiting import as_markdown as waiting_as_markdown
@@ -178,7 +178,7 @@ def check_feeds() -> Counter[str]:
 
 
 @stage()
-def remove_old() -> Counter[str]:
+def remove_old_files() -> Counter[str]:
     """Remove files made for people that are older than the register keeps them: rejects, reports, handed copies."""
     place = workplace()
-    return remove_old_files(place.warehouse, place.zone, place.register.retention, place.now)
+    return remove_older(place.warehouse, place.zone, place.register.retention, place.now)

@@ -14,8 +14,7 @@ import sqlalchemy as sa
 
 from schemas.register.register import Register
 from schemas.warehouse.raw import raw_delivery
-from tasks.landing.archive import RejectForm, quarantine_piece, rejects_key
-from tasks.landing.keys import Area, check_key
+from tasks.landing.archive import RejectForm, quarantine_piece, rejects_key, report_key
 from tasks.landing.zone import LandingZone
 from tasks.notices.gathering_rejects import DeliveryRejects, for_supplier, unreadable_pieces
 from tasks.notices.message import Message
@@ -26,7 +25,7 @@ from tasks.warehouse.engine import Warehouse
 MAX_FILED_BYTES = 1_000_000_000
 """No e-mail's limit holds here."""
 FILED_NAMES = {"csv": "errors.csv", "mrc": "records.mrc", "xml": "records.xml", "bin": "records.bin"}
-WORKLIST_KEYS = {form: check_key(f"{Area.REPORTS}/worklist/worklist.{form}") for form in ("html", "csv")}
+WORKLIST_KEYS = {form: report_key("worklist", f"worklist.{form}") for form in ("html", "csv")}
 
 
 @dataclass(frozen=True)

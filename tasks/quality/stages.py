@@ -19,12 +19,18 @@ from schemas.summaries import DeliverySummary
 from tasks.batch import PROOF, STOPPED, each_delivery, rows_in_state
 from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
+from tasks.landing.archive import report_key
+from tasks.landing.feeds import feeds_of, judge_feeds
 from tasks.quality import docs_turns
 from tasks.quality.conservation import prove, store_counts
 from tasks.quality.docs_backlog import backlog, make_docs
+from tasks.quality.docs_index import INDEX
 from tasks.quality.docs_shelf import shelf_of
 from tasks.quality.gate import check_deliveries as judge_deliveries
 from tasks.quality.hold import Passage, pass_or_hold
+from tasks.quality.overview_figures import figures
+from tasks.quality.overview_page import Setting, as_html
+from tasks.quality.overview_page import as_markdown as overview_as_markdown
 from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.ledger import note_done, set_state
@@ -147,6 +153,40 @@ def _start_in_background(place: Workplace) -> Counter[str]:
     log = place.settings.home / "logs" / "data-docs.log"
     started = docs_turns.start_waiting(place.settings.data_docs, DOCS_FLOW, log, environment)
     return Counter({"started in the background": 1} if started else {"one waits already": 1})
+
+
+@stage()
+def write_overview() -> Counter[str]:
+    """Make the page of last night and put it into `reports/overview/` of the landing zone, dated and as the latest."""
+    place = workplace()
+    zone = ZoneInfo(place.settings.timezone)
+    with place.warehouse.read() as connection:
+        feeds = judge_feeds(connection, feeds_of(place.register), zone, place.settings.as_of())
+        found = figures(connection, place.today, zone, place.now, feeds)
+    docs, worklist = place.settings.data_docs / INDEX, report_key("worklist", "worklist.html")
+    setting = Setting(
+        place.register.catalogue.name,
+        zone,
+        place.now,
+        docs_index=docs.as_uri() if docs.is_file() else "",
+        # From `reports/overview/`, so that the area can be copied to a web server as it is.
+        worklist="../worklist/worklist.html" if place.zone.exists(place.zone.uri_for(worklist)) else "",
+    )
+    page = as_html(found, setting).encode()
+    uri = place.zone.put(report_key("overview", f"{place.today}.html"), page, overwrite=True)
+    place.zone.put(report_key("overview", "latest.html"), page, overwrite=True)
+    if run_id() is not None:
+        text = overview_as_markdown(found, setting, uri)
+        create_markdown_artifact(text, key="overview", description="How the night went and what needs a person")
+    return Counter(
+        {
+            "deliveries": found.total.deliveries,
+            "runs": found.runs.number,
+            "runs failed": found.runs.by_state.get("failed", 0),
+            "feeds not as expected": len(found.wrong_feeds),
+            "waiting for a person": found.reviews.number + found.held,
+        }
+    )
 
 
 @stage()

@@ -52,10 +52,11 @@ WELL: dict[str, Arguments] = {
     "decide": lambda _home, _night: (),
     "landing_sweep": lambda _home, _night: (),
     "feed_watch": lambda _home, _night: (),
+    "nightly_overview": lambda _home, _night: (),
     "review_deadline": lambda _home, _night: (),
-    "review_decide": lambda _home, _night: ({}, "Ada Kvist"),
     "run_reaper": lambda _home, _night: (),
     "tell_operator": lambda _home, _night: (NO_RUN,),
+    "review_decide": lambda _home, _night: ({}, "Ada Kvist"),
     "supplier_ingest": lambda home, night: ("BOKRING", [_order(home, night)]),
 }
 """Arguments of a run that ends well on an empty warehouse. Other flows decide on what is there: test_decisions.py."""
@@ -63,8 +64,8 @@ BADLY: dict[str, Arguments] = {
     **WELL,
     "plan_decide": lambda _home, _night: (NO_PLAN, "approve", "Bo Alm"),
     "revert": lambda _home, _night: (999,),
-}
     "run_reaper": lambda _home, _night: (0,),
+}
 """Arguments of a run that fails where the register is wrong, or where what they name is not there."""
 
 

@@ -13,6 +13,7 @@ from deployments.sample.night import write_night
 from schemas.warehouse.raw import raw_delivery, raw_delivery_name
 from tasks.warehouse.engine import Warehouse
 from tasks.workplace import Workplace
+from tests.warehouse.overview_checks import assert_the_page_tells_the_night
 from tests.warehouse.pipeline import load_catalogue, sweep
 
 SEED = 1
@@ -31,6 +32,7 @@ def test_every_record_of_the_night_ends_as_the_manifest_says(place: Workplace, t
     assert not wrong, "\n".join(wrong)
     assert sum(len(file["records"]) for file in manifest["files"]) == EXPECTATIONS
     assert found.checked == EXPECTATIONS
+    assert_the_page_tells_the_night(place)
 
 
 class Found:
