@@ -16,6 +16,7 @@ from schemas.warehouse.raw import raw_delivery
 from tasks.stage import is_passing, stage_logger
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import is_stage_done
+from tasks.warehouse.planner import renew_statistics
 from tasks.workplace import workplace
 
 PROOF = "prove"
@@ -74,6 +75,8 @@ def each_delivery(rows: Sequence[sa.Row[Any]], work: Callable[[sa.Row[Any]], Cou
             else:
                 _note_stopped(row, error)
                 totals["stopped"] += 1
+    if rows:
+        renew_statistics(workplace().warehouse)
     if passing:
         raise passing[0]
     return totals

@@ -19,7 +19,8 @@ from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn,
 from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn
 from tasks.catalogue.levels import ExistingBib
 from tasks.matching.judging import bib_content
-from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.bulk import bulk_insert, id_set, rows_as_json
+from tasks.warehouse.planner import in_range, joined_as_sets
 
 ISBN_COLUMNS = ("seq", "isbn13", "raw", "subfield", "qualifier", "status")
 FACTS = (
@@ -59,7 +60,12 @@ def create_bibs(
     if not created:
         return
     pairs = _pairs(connection, change.delivery_id, created)
-    staged = sa.and_(stage_bib.c.delivery_id == pairs.c.delivery_id, stage_bib.c.position == pairs.c.position)
+    places = (change.delivery_id, created[0].position, created[-1].position)
+    staged = sa.and_(
+        stage_bib.c.delivery_id == pairs.c.delivery_id,
+        stage_bib.c.position == pairs.c.position,
+        in_range(connection, stage_bib, *places),
+    )
     shared: dict[str, Any] = {
         "source": change.source,
         "last_editor": change.last_editor,
@@ -80,11 +86,12 @@ def create_bibs(
         _control_number(change, pairs),
         *(sa.literal(value, core_bib.c[name].type) for name, value in shared.items()),
     ]
-    connection.execute(
-        sa.insert(core_bib).from_select(names, sa.select(*values).select_from(pairs).join(stage_bib, staged))
-    )
-    _copy_isbns(connection, change, pairs)
-    _copy_identifiers(connection, change, pairs)
+    with joined_as_sets(connection):
+        connection.execute(
+            sa.insert(core_bib).from_select(names, sa.select(*values).select_from(pairs).join(stage_bib, staged))
+        )
+        _copy_isbns(connection, pairs, in_range(connection, stage_isbn, *places))
+        _copy_identifiers(connection, change, pairs, in_range(connection, stage_identifier, *places))
 
 
 def _control_number(change: Change, pairs: sa.CTE) -> sa.ColumnElement[str]:
@@ -105,15 +112,15 @@ def _pairs(connection: Connection, delivery_id: int, created: Sequence[Created])
     return ranked.cte("pairs").prefix_with("MATERIALIZED")
 
 
-def _copy_isbns(connection: Connection, change: Change, pairs: sa.CTE) -> None:
+def _copy_isbns(connection: Connection, pairs: sa.CTE, within: sa.ColumnElement[bool]) -> None:
     rows = sa.select(pairs.c.bib_id, *(stage_isbn.c[name] for name in ISBN_COLUMNS)).join(
         stage_isbn,
-        sa.and_(stage_isbn.c.delivery_id == pairs.c.delivery_id, stage_isbn.c.position == pairs.c.position),
+        sa.and_(stage_isbn.c.delivery_id == pairs.c.delivery_id, stage_isbn.c.position == pairs.c.position, within),
     )
     connection.execute(sa.insert(core_bib_isbn).from_select(["bib_id", *ISBN_COLUMNS], rows))
 
 
-def _copy_identifiers(connection: Connection, change: Change, pairs: sa.CTE) -> None:
+def _copy_identifiers(connection: Connection, change: Change, pairs: sa.CTE, within: sa.ColumnElement[bool]) -> None:
     rows = (
         sa.select(
             pairs.c.bib_id,
@@ -125,7 +132,9 @@ def _copy_identifiers(connection: Connection, change: Change, pairs: sa.CTE) -> 
         .join(
             stage_identifier,
             sa.and_(
-                stage_identifier.c.delivery_id == pairs.c.delivery_id, stage_identifier.c.position == pairs.c.position
+                stage_identifier.c.delivery_id == pairs.c.delivery_id,
+                stage_identifier.c.position == pairs.c.position,
+                within,
             ),
         )
         .distinct()
@@ -228,10 +237,8 @@ def note_sent_again(connection: Connection, change: Change, bib_ids: Collection[
 def keep_before_images(connection: Connection, bib_ids: Collection[int], now: datetime) -> dict[int, int]:
     """Copy bibs as they are into `core_bib_version`; returns their version numbers by bib_id."""
     wanted = id_set(connection, bib_ids)
-    isbns = _as_json(
-        connection, core_bib_isbn, ("seq", "isbn13", "raw", "subfield", "qualifier", "status"), core_bib.c.bib_id
-    )
-    identifiers = _as_json(
+    isbns = rows_as_json(connection, core_bib_isbn, ISBN_COLUMNS, core_bib.c.bib_id)
+    identifiers = rows_as_json(
         connection, core_bib_identifier, ("scheme", "value", "source", "delivery_id"), core_bib.c.bib_id
     )
     columns = [*VERSIONED, "isbns", "identifiers", "ended_at"]
@@ -243,22 +250,6 @@ def keep_before_images(connection: Connection, bib_ids: Collection[int], now: da
         sa.select(core_bib.c.bib_id, core_bib.c.version).join(wanted, wanted.c.value == core_bib.c.bib_id)
     )
     return {row.bib_id: row.version for row in found}
-
-
-def _as_json(
-    connection: Connection, table: sa.Table, columns: Sequence[str], bib_id: sa.Column[Any]
-) -> sa.ScalarSelect[Any]:
-    """The rows of `table` for a bib as a JSON list of lists, in key order."""
-    is_postgresql = connection.dialect.name == "postgresql"
-    keys = [each for each in table.primary_key.columns if each.name != "bib_id"]
-    rows = sa.select(table).where(table.c.bib_id == bib_id).correlate(core_bib).order_by(*keys).subquery()
-    values = [rows.c[name] for name in columns]
-    text: sa.ColumnElement[Any] = (
-        sa.cast(sa.func.json_agg(sa.func.json_build_array(*values)), sa.Text)
-        if is_postgresql
-        else sa.func.json_group_array(sa.func.json_array(*values))
-    )
-    return sa.select(sa.func.coalesce(text, "[]")).select_from(rows).scalar_subquery()
 
 
 class Standing(NamedTuple):
@@ -290,6 +281,17 @@ def standing_bibs(connection: Connection, bib_ids: Collection[int]) -> dict[int,
         .join(target, target.c.bib_id == sa.func.coalesce(core_bib.c.merged_into, core_bib.c.bib_id))
     )
     return {asked: Standing(*found) for asked, *found in rows}
+
+
+def merged_into(connection: Connection, bib_ids: Collection[int]) -> dict[int, int]:
+    """Of some bibs those that were merged away, with the bib that took their place."""
+    wanted = id_set(connection, bib_ids)
+    rows = connection.execute(
+        sa.select(core_bib.c.bib_id, core_bib.c.merged_into)
+        .join(wanted, wanted.c.value == core_bib.c.bib_id)
+        .where(core_bib.c.merged_into.is_not(None))
+    )
+    return {row.bib_id: row.merged_into for row in rows}
 
 
 def bib_records(connection: Connection, bib_ids: Collection[int]) -> dict[int, bytes]:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.marc import HoldingLine
 from schemas.warehouse.core import core_holding, core_holding_line, core_holding_version, core_outcome
 from schemas.warehouse.stage import stage_holding_line
-from tasks.warehouse.bulk import bulk_insert, id_set, position_set
+from tasks.warehouse.bulk import bulk_insert, id_set, position_set, rows_as_json
+from tasks.warehouse.planner import in_range, joined_as_sets
 
 LINE_FIELDS = ("tag", "shelf_mark", "public_note", "internal_note", "content", "owner")
 """In the order of `HoldingLine`."""
@@ -44,34 +45,71 @@ def create_holdings(connection: Connection, delivery_id: int, holdings: Sequence
     )
 
 
-def copy_staged_lines(
-    connection: Connection, delivery_id: int, low: int, high: int, first_id: int, last_id: int
-) -> None:
-    """Give the holdings `first_id` to `last_id` the lines of the staged holdings that made them, in one statement."""
+@dataclass(frozen=True)
+class MadeHoldings:
+    """Holdings made of staged ones. `pairs` has the columns delivery_id, position, part and holding_id."""
+
+    delivery_id: int
+    first: int
+    last: int
+    """Positions of the delivery, lowest and highest."""
+    pairs: sa.CTE
+
+
+_PARTS = 1 << 20
+"""More holdings than a record can have."""
+
+
+def made_holdings(
+    connection: Connection, delivery_id: int, places: Sequence[tuple[int, int]], first_id: int
+) -> MadeHoldings:
+    """The places (position, part) of new holdings, in order, with their ids: a gapless block from `first_id`."""
+    wanted = id_set(connection, [position * _PARTS + part for position, part in places])
+    pairs = sa.select(
+        sa.literal(delivery_id, sa.BigInteger).label("delivery_id"),
+        sa.cast(wanted.c.value // _PARTS, sa.Integer).label("position"),
+        sa.cast(wanted.c.value % _PARTS, sa.Integer).label("part"),
+        (sa.func.row_number().over(order_by=wanted.c.value) + (first_id - 1)).label("holding_id"),
+    )
+    cte = pairs.cte("made").prefix_with("MATERIALIZED")
+    return MadeHoldings(delivery_id, places[0][0], places[-1][0], cte)
+
+
+def copy_staged_lines(connection: Connection, made: MadeHoldings) -> None:
+    """Give new holdings the lines of the staged holdings that made them, in one statement."""
     names = ["line_no", *LINE_FIELDS]
-    # Materialised, because SQLite would carry the range over to the lines and walk all of it for each holding.
-    made = (
-        sa.select(core_outcome.c.position, core_outcome.c.part, core_outcome.c.holding_id)
-        .where(
-            core_outcome.c.delivery_id == delivery_id,
-            core_outcome.c.position > low,
-            core_outcome.c.position <= high,
-            core_outcome.c.is_latest,
-            core_outcome.c.outcome == "created",
-            (core_outcome.c.holding_id + 0).between(first_id, last_id),
+    staged, pairs = stage_holding_line, made.pairs
+    rows = (
+        sa.select(pairs.c.holding_id, *(staged.c[name] for name in names))
+        .join(
+            staged,
+            sa.and_(
+                staged.c.delivery_id == pairs.c.delivery_id,
+                staged.c.position == pairs.c.position,
+                staged.c.part == pairs.c.part,
+            ),
         )
-        .cte("made")
-        .prefix_with("MATERIALIZED")
+        .where(in_range(connection, staged, made.delivery_id, made.first, made.last))
     )
-    rows = sa.select(made.c.holding_id, *(stage_holding_line.c[name] for name in names)).join(
-        stage_holding_line,
-        sa.and_(
-            stage_holding_line.c.delivery_id == delivery_id,
-            stage_holding_line.c.position == made.c.position,
-            stage_holding_line.c.part == made.c.part,
-        ),
-    )
-    connection.execute(sa.insert(core_holding_line).from_select(["holding_id", *names], rows))
+    with joined_as_sets(connection):
+        connection.execute(sa.insert(core_holding_line).from_select(["holding_id", *names], rows))
+
+
+def write_created_outcomes(
+    connection: Connection, made: MadeHoldings, outcome: str, rule: str, reason: str, now: datetime
+) -> None:
+    """The outcomes of new holdings whose records had none before, in one statement."""
+    shared = {
+        "seq": 1, "is_latest": True, "record_type": "holding", "outcome": outcome, "rule": rule, "reason": reason,
+        "version": 1, "decided_at": now,
+    }  # fmt: skip
+    pairs, holding = made.pairs, core_holding.c
+    rows = sa.select(
+        pairs.c.delivery_id, pairs.c.position, pairs.c.part, holding.sigel, holding.bib_id, pairs.c.holding_id,
+        *(sa.literal(value, core_outcome.c[name].type) for name, value in shared.items()),
+    ).join(core_holding, holding.holding_id == pairs.c.holding_id)  # fmt: skip
+    names = ["delivery_id", "position", "part", "sigel", "bib_id", "holding_id", *shared]
+    connection.execute(sa.insert(core_outcome).from_select(names, rows))
 
 
 def lines_of(connection: Connection, holding_ids: Collection[int]) -> dict[int, list[HoldingLine]]:
@@ -94,7 +132,7 @@ def staged_lines(
     """Lines of staged holdings by (position, part)."""
     wanted = position_set(connection, delivery_id, positions)
     lines: dict[tuple[int, int], list[HoldingLine]] = defaultdict(list)
-    rows = connection.execute(
+    statement = (
         sa.select(
             stage_holding_line.c.position,
             stage_holding_line.c.part,
@@ -107,8 +145,11 @@ def staged_lines(
                 wanted.c.value == stage_holding_line.c.position,
             ),
         )
+        .where(in_range(connection, stage_holding_line, delivery_id, min(positions), max(positions)))
         .order_by(stage_holding_line.c.position, stage_holding_line.c.part, stage_holding_line.c.line_no)
     )
+    with joined_as_sets(connection):
+        rows = connection.execute(statement).all()
     for position, part, *line in rows:
         lines[position, part].append(HoldingLine(*line))
     return lines
@@ -157,17 +198,17 @@ def write_holding_versions(
 
 
 def _keep_before_images(connection: Connection, holding_ids: Collection[int], now: datetime) -> dict[int, int]:
+    """Copy holdings as they are into `core_holding_version`; returns their version numbers by holding_id."""
     wanted = id_set(connection, holding_ids)
-    lines = lines_of(connection, holding_ids)
-    names = ("holding_id", "version", "bib_id", "is_visible", "is_deleted", "delivery_id", "updated_at")
-    rows = connection.execute(
-        sa.select(*(core_holding.c[name] for name in names)).join(wanted, wanted.c.value == core_holding.c.holding_id)
-    ).all()
-    bulk_insert(
-        connection,
-        core_holding_version,
-        (*names, "lines"),
-        [(*row, orjson.dumps(lines[row.holding_id], default=list).decode()) for row in rows],
-        {"ended_at": now},
+    names = ["holding_id", "version", "bib_id", "is_visible", "is_deleted", "delivery_id", "updated_at"]
+    lines = rows_as_json(connection, core_holding_line, LINE_FIELDS, core_holding.c.holding_id)
+    rows = sa.select(
+        *(core_holding.c[name] for name in names), lines, sa.literal(now, core_holding.c.updated_at.type)
+    ).join(wanted, wanted.c.value == core_holding.c.holding_id)
+    connection.execute(sa.insert(core_holding_version).from_select([*names, "lines", "ended_at"], rows))
+    found = connection.execute(
+        sa.select(core_holding.c.holding_id, core_holding.c.version).join(
+            wanted, wanted.c.value == core_holding.c.holding_id
+        )
     )
-    return {row.holding_id: row.version for row in rows}
+    return {row.holding_id: row.version for row in found.all()}

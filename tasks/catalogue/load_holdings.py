@@ -14,21 +14,24 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, HoldingOutcome
-from schemas.warehouse.core import core_bib, core_holding, core_outcome
+from schemas.warehouse.core import core_holding, core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.admission import Admission
+from tasks.catalogue.bib_store import merged_into
 from tasks.catalogue.holding_store import (
     HoldingVersion,
     NewHolding,
     copy_staged_lines,
     create_holdings,
     lines_of,
+    made_holdings,
     staged_lines,
+    write_created_outcomes,
     write_holding_versions,
 )
 from tasks.catalogue.loading import Loading, guard_rule
-from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
+from tasks.catalogue.outcomes import OutcomeRow, bib_outcomes, write_outcomes
 from tasks.warehouse.bulk import id_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ids import take_ids
@@ -112,52 +115,50 @@ def load_staged_holdings(
     for number, wave in enumerate(_waves(open_ones)):
         if number > 0:
             wave = _with_present_holding(connection, wave)
-        outcomes = _load_wave(connection, loading, wave, succeeds=succeeds)
-        counts.update(each.outcome for each in outcomes)
+        counts.update(_load_wave(connection, loading, wave, succeeds=succeeds))
     return counts
 
 
 def _delivered(connection: Connection, delivery_id: int, chosen: sa.ColumnElement[bool]) -> list[Delivered]:
-    bib = core_outcome.alias("bib_outcome")
-    bib_id = sa.func.coalesce(core_bib.c.merged_into, bib.c.bib_id)
-    rows = connection.execute(
-        sa.select(
-            stage_holding.c.position,
-            stage_holding.c.part,
-            stage_holding.c.sigel,
-            stage_holding.c.is_delete,
-            stage_holding.c.control_number,
-            stage_holding.c.reject_reason,
-            bib.c.outcome,
-            bib.c.rule,
-            bib.c.reason,
-            bib_id,
-            core_holding.c.holding_id,
-        )
-        .select_from(stage_holding)
-        .outerjoin(
-            bib,
-            sa.and_(
-                bib.c.delivery_id == stage_holding.c.delivery_id,
-                bib.c.position == stage_holding.c.bib_position,
-                bib.c.part == 0,
-                bib.c.record_type == "bib",
-                bib.c.is_latest,
-            ),
-        )
-        .outerjoin(core_bib, core_bib.c.bib_id == bib.c.bib_id)
-        .outerjoin(
-            core_holding,
-            sa.and_(
-                core_holding.c.bib_id == bib_id,
-                core_holding.c.sigel == stage_holding.c.sigel,
-                sa.not_(core_holding.c.is_deleted),
-            ),
-        )
+    """The staged holdings that `chosen` selects, in order, each with its bib and with the holding that is there.
+
+    Read table by table and put together here: each is read by a key, so no plan can go wrong on rows that were
+    written a moment ago.
+    """
+    names = ("position", "part", "sigel", "is_delete", "control_number", "reject_reason", "bib_position")
+    staged = connection.execute(
+        sa.select(*(stage_holding.c[name] for name in names))
         .where(stage_holding.c.delivery_id == delivery_id, chosen)
         .order_by(stage_holding.c.position, stage_holding.c.part)
-    )
-    return [Delivered(*row) for row in rows]
+    ).all()
+    bibs = bib_outcomes(connection, delivery_id, {row[6] for row in staged if row[6] is not None})
+    ids = {bib[3] for bib in bibs.values() if bib[3] is not None}
+    successors = merged_into(connection, ids)
+    present = _present_holdings(connection, {successors.get(each, each) for each in ids})
+    delivered: list[Delivered] = []
+    for position, part, sigel, is_delete, number, reject_reason, bib_position in staged:
+        outcome, rule, reason, bib_id = bibs.get(bib_position, _NO_BIB)
+        if bib_id is not None:
+            bib_id = successors.get(bib_id, bib_id)
+        there = present.get((bib_id, sigel))
+        delivered.append(
+            Delivered(position, part, sigel, is_delete, number, reject_reason, outcome, rule, reason, bib_id, there)
+        )
+    return delivered
+
+
+_NO_BIB = (None, None, None, None)
+
+
+def _present_holdings(connection: Connection, bib_ids: Collection[int]) -> dict[tuple[int | None, str], int]:
+    """The holdings of bibs that are there, by (bib, sigel)."""
+    bibs = id_set(connection, bib_ids)
+    rows = connection.execute(
+        sa.select(core_holding.c.bib_id, core_holding.c.sigel, core_holding.c.holding_id)
+        .join(bibs, bibs.c.value == core_holding.c.bib_id)
+        .where(sa.not_(core_holding.c.is_deleted))
+    ).all()
+    return {(bib_id, sigel): holding_id for bib_id, sigel, holding_id in rows}
 
 
 def _sort_out(delivered: Iterable[Delivered], loading: Loading) -> tuple[list[OutcomeRow], list[Delivered]]:
@@ -268,21 +269,12 @@ def _waves(delivered: Sequence[Delivered]) -> list[list[Delivered]]:
 
 def _with_present_holding(connection: Connection, wave: Sequence[Delivered]) -> list[Delivered]:
     """The wave with the holdings that the waves before it may have made."""
-    bibs = id_set(connection, {each.bib_id for each in wave if each.bib_id is not None})
-    present = {
-        (row.bib_id, row.sigel): row.holding_id
-        for row in connection.execute(
-            sa.select(core_holding.c.bib_id, core_holding.c.sigel, core_holding.c.holding_id)
-            .join(bibs, bibs.c.value == core_holding.c.bib_id)
-            .where(sa.not_(core_holding.c.is_deleted))
-        )
-    }
+    present = _present_holdings(connection, {each.bib_id for each in wave if each.bib_id is not None})
     return [each._replace(holding_id=present.get((each.bib_id, each.sigel))) for each in wave]
 
 
-def _load_wave(
-    connection: Connection, loading: Loading, wave: Sequence[Delivered], *, succeeds: bool
-) -> list[OutcomeRow]:
+def _load_wave(connection: Connection, loading: Loading, wave: Sequence[Delivered], *, succeeds: bool) -> Counter[str]:
+    """Load holdings of which no two mean the same (bib, sigel); returns counts by outcome."""
     fresh = [each for each in wave if each.holding_id is None and not each.is_delete]
     present = [each for each in wave if each.holding_id is not None]
     gone = [each for each in wave if each.holding_id is None and each.is_delete]
@@ -290,29 +282,35 @@ def _load_wave(
     outcomes = [_outcome(each, *nothing) for each in gone]
     outcomes += _change_present(connection, loading, present)
     write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
-    return outcomes + _create_fresh(connection, loading, fresh, succeeds=succeeds)
+    created = _create_fresh(connection, loading, fresh, succeeds=succeeds)
+    return Counter(each.outcome for each in outcomes) + created
 
 
 def _create_fresh(
     connection: Connection, loading: Loading, fresh: Sequence[Delivered], *, succeeds: bool
-) -> list[OutcomeRow]:
+) -> Counter[str]:
+    """New holdings need no comparison: their lines and outcomes are copied from the working set."""
     if not fresh:
-        return []
+        return Counter()
     admission = loading.admission
+    visible = {sigel: admission.is_visible(sigel) for sigel in {each.sigel for each in fresh}}
     ids = take_ids(connection, "holding", len(fresh))
     holdings = [
-        NewHolding(holding_id, each.bib_id or 0, each.sigel, admission.is_visible(each.sigel))
+        NewHolding(holding_id, each.bib_id or 0, each.sigel, visible[each.sigel])
         for holding_id, each in zip(ids, fresh, strict=True)
     ]
     create_holdings(connection, loading.delivery_id, holdings, loading.now)
-    made = (HoldingOutcome.CREATED, "new_holding", "the library's first holding of this bib")
-    outcomes = [
-        _outcome(each, *made, holding_id=holding_id, version=1) for holding_id, each in zip(ids, fresh, strict=True)
-    ]
-    write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
-    low, high = fresh[0].position - 1, fresh[-1].position
-    copy_staged_lines(connection, loading.delivery_id, low, high, ids[0], ids[-1])
-    return outcomes
+    made = made_holdings(connection, loading.delivery_id, [each[:2] for each in fresh], ids[0])
+    copy_staged_lines(connection, made)
+    if succeeds:
+        rows = [_outcome(each, *_NEW, holding_id=made_id, version=1) for made_id, each in zip(ids, fresh, strict=True)]
+        write_outcomes(connection, loading.delivery_id, rows, loading.now, succeeds=True)
+    else:
+        write_created_outcomes(connection, made, *_NEW, loading.now)
+    return Counter({HoldingOutcome.CREATED: len(fresh)})
+
+
+_NEW = (HoldingOutcome.CREATED, "new_holding", "the library's first holding of this bib")
 
 
 def _change_present(connection: Connection, loading: Loading, present: Sequence[Delivered]) -> list[OutcomeRow]:

@@ -18,6 +18,7 @@ from schemas.outcomes import BibOutcome, HoldingOutcome, RecordType
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from schemas.warehouse.stage import stage_holding
+from tasks.warehouse.planner import joined_as_sets
 
 FIRST_SHOWN = 5
 REMEDY = "nothing is settled; report it as a fault of Samkat and keep the file"
@@ -103,15 +104,16 @@ class _Records:
 
 def _records(connection: Connection, delivery_id: int, name: str) -> _Records:
     each = _records_with_outcomes(delivery_id).subquery().c
-    rows = connection.execute(
-        sa.select(
-            each.member_no,
-            each.record_type,
-            sa.func.count().label("number"),
-            sa.func.sum(each.last_part).label("embedded"),
-            sa.func.sum(sa.case((_is_wrong(each), 1), else_=0)).label("wrong"),
-        ).group_by(each.member_no, each.record_type)
-    ).all()
+    with joined_as_sets(connection):
+        rows = connection.execute(
+            sa.select(
+                each.member_no,
+                each.record_type,
+                sa.func.count().label("number"),
+                sa.func.sum(each.last_part).label("embedded"),
+                sa.func.sum(sa.case((_is_wrong(each), 1), else_=0)).label("wrong"),
+            ).group_by(each.member_no, each.record_type)
+        ).all()
     types = dict.fromkeys(RecordType, 0)
     by_member: dict[int, dict[RecordType, int]] = {}
     embedded: dict[int, int] = {}
@@ -286,7 +288,9 @@ def _not_conserved(connection: Connection, found: Conservation, doubled: list[tu
 def _first_faults(connection: Connection, delivery_id: int) -> list[tuple[int, str]]:
     """The first positions at fault, each in words: a record without its outcomes, an outcome without a record."""
     each = _records_with_outcomes(delivery_id).subquery()
-    records = connection.execute(sa.select(each).where(_is_wrong(each.c)).order_by(each.c.position).limit(FIRST_SHOWN))
+    statement = sa.select(each).where(_is_wrong(each.c)).order_by(each.c.position).limit(FIRST_SHOWN)
+    with joined_as_sets(connection):
+        records = connection.execute(statement).all()
     there = sa.select(raw_record.c.position).where(raw_record.c.delivery_id == delivery_id)
     strays = connection.execute(
         sa.select(core_outcome.c.position)

@@ -130,3 +130,23 @@ def text_set(connection: Connection, values: Collection[str]) -> sa.TableValuedA
         return sa.func.unnest(array).table_valued(sa.column("value", sa.Text)).render_derived()
     encoded = orjson.dumps(list(values)).decode()
     return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Text))
+
+
+def rows_as_json(
+    connection: Connection, table: sa.Table, columns: Sequence[str], owner_id: sa.Column[Any]
+) -> sa.ScalarSelect[Any]:
+    """The rows of `table` that belong to `owner_id`, as a JSON list of lists in key order: for before-images.
+
+    `owner_id` is the key of another table of the statement; `table` has a column of that name.
+    """
+    keys = [each for each in table.primary_key.columns if each.name != owner_id.name]
+    rows = (
+        sa.select(table).where(table.c[owner_id.name] == owner_id).correlate(owner_id.table).order_by(*keys).subquery()
+    )
+    values = [rows.c[name] for name in columns]
+    text: sa.ColumnElement[Any] = (
+        sa.cast(sa.func.json_agg(sa.func.json_build_array(*values)), sa.Text)
+        if connection.dialect.name == "postgresql"
+        else sa.func.json_group_array(sa.func.json_array(*values))
+    )
+    return sa.select(sa.func.coalesce(text, "[]")).select_from(rows).scalar_subquery()

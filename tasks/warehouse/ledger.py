@@ -20,6 +20,7 @@ from schemas.warehouse.base import UtcInstant
 from schemas.warehouse.raw import raw_delivery, raw_progress
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ids import take_id
+from tasks.warehouse.planner import count_changes_at_once
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def chunk(warehouse: Warehouse, delivery_id: int, stage: str, lock: str | None =
             row = _progress_row(connection, delivery_id, stage)
         assert row is not None
         yield Chunk(connection, delivery_id, stage, row.reached, row.done_at is not None)
+        count_changes_at_once(connection)
 
 
 def _progress_row(connection: Connection, delivery_id: int, stage: str) -> sa.Row[Any] | None:
