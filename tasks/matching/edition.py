@@ -70,12 +70,12 @@ _KINDS: dict[str, tuple[str, ...]] = {
     ),
     "daisy": ("daisy",),
 }
-_STEM = 4  # letters that find the phrases worth trying
+_STEM = 4  # letters of the first word that find the phrases worth trying
 _BY_STEM: dict[str, list[tuple[str, str]]] = {}
 for _kind, _phrases in _KINDS.items():
     for _phrase in _phrases:
         _BY_STEM.setdefault(_phrase[:_STEM], []).append((_phrase, _kind))
-_STEMS = re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, _BY_STEM))) + ")")
+_STEMS = frozenset(_BY_STEM)
 # 655 "Lättlästa böcker" is about the readers of a book that may exist in no other version.
 _NOT_IN_MARKS = frozenset({"easy reading"})
 _NOT_IN_TITLES = frozenset({"daisy"})  # a name
@@ -164,7 +164,7 @@ def edition_number(text: str) -> int | None:
 def edition_kinds(text: str) -> frozenset[str]:
     """The special editions that a text names. "Unabridged" names none."""
     folded = fold(text)
-    stems = set(_STEMS.findall(folded))
+    stems = _STEMS.intersection([word[:_STEM] for word in folded.split()])
     if not stems:
         return _NO_KINDS
     padded = f" {folded} "

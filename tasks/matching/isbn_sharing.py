@@ -54,12 +54,10 @@ NO_ISBNS = OwnNumbers(*(_NO_NUMBERS,) * 6)
 def own_numbers(isbns: Sequence[IsbnFact], carrier: str, related: Iterable[Field]) -> OwnNumbers:
     """Sort a record's ISBNs. Where nothing tells the carrier and qualifiers name several, none of those is its own."""
     others = frozenset(
-        key for each in related for code, value in each.subfields if code == "z" and (key := isbn13_of(value))
+        [key for each in related for code, value in each.subfields if code == "z" and (key := isbn13_of(value))]
     )
-    if len(isbns) == 1 and isbns[0].status == "valid" and isbns[0].subfield == "a" and not isbns[0].qualifier:
-        key = isbns[0].isbn13
-        if key and key not in others:
-            return OwnNumbers(frozenset((key,)), _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, others)
+    if len(isbns) == 1 and (alone := _own_alone(isbns[0], carrier)) and alone not in others:
+        return OwnNumbers(frozenset((alone,)), _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, others)
     if not isbns:
         return NO_ISBNS._replace(related=others) if others else NO_ISBNS
     found: dict[str, set[str]] = {name: set() for name in ("own", "other_carrier", "cancelled", "sets", "invalid")}
@@ -89,8 +87,9 @@ def compare_isbns(one: OwnNumbers, other: OwnNumbers, policy: MatchingPolicy) ->
     weights, stop = policy.weights, frozenset(policy.stop_isbns)
     ours, theirs = one.own - stop, other.own - stop
     if shared := ours & theirs:
-        points = weights.isbn_shared * weights.isbn_unshared_factor ** len(ours ^ theirs)
-        text = f"shared {_listed(shared)}" + (f", {len(ours ^ theirs)} not shared" if ours ^ theirs else "")
+        unshared = len(ours ^ theirs)
+        points = weights.isbn_shared * weights.isbn_unshared_factor**unshared
+        text = f"shared {_listed(shared)}" + (f", {unshared} not shared" if unshared else "")
         is_unmarked_set = bool(ours - theirs and theirs - ours)
         explanation = "set_isbn" if is_unmarked_set else ""
         return IsbnComparison("a", points, _ordered(shared), text, is_unmarked_set, explanation)
@@ -124,6 +123,14 @@ def _weak(
     return IsbnComparison(
         sharing, points, _ordered(shared), f"{text} {_listed(shared)}", is_explained, "related" if is_explained else ""
     )
+
+
+def _own_alone(fact: IsbnFact, carrier: str) -> str | None:
+    """The number of a record with one 020 $a, where it is valid and of its carrier: so it is in most records."""
+    if fact.status != "valid" or fact.subfield != "a":
+        return None
+    named = carrier_in_words(fact.qualifier) if fact.qualifier else ""
+    return fact.isbn13 if _is_own(named, carrier, is_mixed=False) else None
 
 
 def _is_own(named: str, carrier: str, is_mixed: bool) -> bool:

@@ -7,7 +7,7 @@ unless something speaks against it; only where both sides name persons and no tw
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from rapidfuzz.distance import Levenshtein
 from schemas.marc import Field
 from schemas.register.matching import MatchingPolicy
 from tasks.marc.folding import fold, fold_loosely, is_latin
+from tasks.marc.records import field_of
 
 _PARTICLES = frozenset(
     ("von", "van", "der", "den", "de", "du", "da", "di", "af", "av", "la", "le", "ten", "ter", "zu", "zur", "the", "al")
@@ -48,15 +49,39 @@ class PersonsComparison(NamedTuple):
 
 def persons_of(fields: Sequence[Field]) -> tuple[Person, ...]:
     """Persons of 100 and 700, and of 880 linked to them. 700 with $t names a work, not somebody who made this one."""
-    persons = []
-    for each in fields:
-        name = each.first("a")
-        if not name or each.first("t"):
-            continue
-        if each.tag == "880" and not (each.first("6") or "").startswith(("100", "700")):
-            continue
-        persons.append(person(name, each.first("d") or "", each.tag == "100"))
-    return tuple(each for each in persons if each.words)
+    return tuple([named for each in fields if (named := _named(each)) is not None])
+
+
+def persons_in(texts: Mapping[str, Sequence[str]]) -> tuple[Person, ...]:
+    """As `persons_of`, from undivided field texts by tag."""
+    return tuple(
+        [
+            named
+            for tag in _PERSON_TAGS
+            if tag in texts
+            for text in texts[tag]
+            if (named := _named_in_text(tag, text)) is not None
+        ]
+    )
+
+
+_PERSON_TAGS = ("100", "700", "880")
+
+
+@lru_cache(maxsize=16384)
+def _named_in_text(tag: str, text: str) -> Person | None:
+    """The same heading stands on both sides of most pairs, and in all books of an author."""
+    return _named(field_of(tag, text))
+
+
+def _named(field: Field) -> Person | None:
+    name = field.first("a")
+    if not name or field.first("t"):
+        return None
+    if field.tag == "880" and not (field.first("6") or "").startswith(("100", "700")):
+        return None
+    found = person(name, field.first("d") or "", field.tag == "100")
+    return found if found.words else None
 
 
 @lru_cache(maxsize=32768)
@@ -116,6 +141,8 @@ def compare_persons(
         if named and statement and (share := _named_in(named, statement)):
             return PersonsComparison(share, "named in the statement of responsibility")
         return None
+    if one == other:
+        return PersonsComparison(1.0, f"{len(one)} of {len(one)} in common")
     shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
     found = sum(any(compatible(each, further, policy) for further in longer) for each in shorter)
     if not found:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import SamkatError
 from schemas.marc import Field, Record, control_field, data_field
-from tasks.marc.encode import decode, encode
-from tasks.marc.records import LazyRecord, UnwritableError
+from tasks.marc.encode import decode, encode, stored_texts
+from tasks.marc.records import LazyRecord, UnwritableError, lazy
 from tests.unit.marc_records import BIB_LEADER, bib, bib_fields
 
 value = st.text(st.characters(exclude_characters="\x1d\x1e\x1f", exclude_categories=["Cs"]), max_size=30)
@@ -42,6 +42,18 @@ def test_there_and_back(record: Record) -> None:
     assert same(back, record)
     assert back.leader[5:9] + back.leader[17:20] == BIB_LEADER[5:9] + BIB_LEADER[17:20]
     assert encode(back) == content
+
+
+@given(records, st.booleans())
+def test_the_texts_of_some_tags_are_those_of_the_whole_record(record: Record, is_xml: bool) -> None:
+    if is_xml:
+        record.all_fields += [data_field("500", "  ", [("a", "x" * 9_995)])]
+    content = encode(record)
+    whole = lazy(decode(content))
+    wanted = {each.tag for each in record.all_fields[::2]}
+    leader, texts = stored_texts(content, wanted | {"ABC"})
+    assert leader == whole.leader
+    assert texts == {tag: found for tag, found in whole.index.items() if tag in wanted}
 
 
 @given(records)
@@ -119,3 +131,5 @@ def test_a_record_without_fields_is_refused() -> None:
 def test_other_bytes_are_not_taken_for_a_stored_record(content: bytes) -> None:
     with pytest.raises(SamkatError, match="a stored record cannot be read"):
         decode(content)
+    with pytest.raises(SamkatError, match="a stored record cannot be read"):
+        stored_texts(content, {"245"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -68,7 +67,7 @@ def test_every_record_with_an_isbn_matches_itself(name: str) -> None:
 def test_neighbours_under_one_number_hardly_ever_match(name: str, count: int) -> None:
     """Looked at one by one: what matches is one book twice, or has no value that tells the two apart."""
     shared = NO_ISBNS._replace(own=frozenset({"9789101000010"}))
-    numbered = [replace(each, isbns=shared, other_numbers=frozenset()) for each in features(name)]
+    numbered = [each._replace(isbns=shared, other_numbers=frozenset()) for each in features(name)]
     endings = [judge(one, [(1, other, "isbn_a")], POLICY).ending for one, other in pairwise(numbered)]
     assert endings.count(Ending.MATCH) == count
     assert endings.count(Ending.NEW) == 0
