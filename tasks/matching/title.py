@@ -64,7 +64,7 @@ class Title(NamedTuple):
 
     def for_people(self) -> str:
         """One line."""
-        return " : ".join(line.rstrip(" /:;,.=") for line in self.text.split("\n"))
+        return " : ".join([line.rstrip(" /:;,.=") for line in self.text.split("\n")])
 
 
 class TitleComparison(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -41,8 +40,7 @@ class CandidateVerdict(NamedTuple):
     evidence: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """How it ended, and why. `bib_id` only where it is a match. Candidates by score, best first, then by id."""
 
     ending: Ending
@@ -200,8 +198,10 @@ def _ending(ending: Ending, bib_id: int | None, rule: str, reason: str, opinions
         rule,
         reason,
         tuple(
-            CandidateVerdict(each.bib_id, each.verdict, each.evidence.score, each.rule, each.evidence.as_json())
-            for each in opinions
+            [
+                CandidateVerdict(each.bib_id, each.verdict, each.evidence.score, each.rule, each.evidence.as_json())
+                for each in opinions
+            ]
         ),
     )
 
