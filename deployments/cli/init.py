@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
             lambda console: prose(
                 console,
                 f"Warehouse    {made['warehouse']} (migration {made['migration']})",
-                f"Landing zone {made['landing_zone']}: a folder a supplier in incoming/",
+                f"Landing zone {made['landing_zone']}: files of each supplier come into incoming/<its code>/",
                 f"Suppliers    {', '.join(made['suppliers'])}",
                 "Next: `samkat catalogue load FILE` for what the catalogue has, `samkat ingest FILE --supplier CODE`.",
             ),

@@ -99,9 +99,9 @@ def _refusal(error: Exception, place: str, what: str) -> Exception:
     if code in _MISSING:
         return not_landed(place)
     if code == "NoSuchBucket":
-        return _wrong(
-            f"there is no such bucket ({place})", "create it; its name is the first part of s3://bucket/prefix"
-        )
+        told = answer.get("Error", {})
+        name = told.get("BucketName") or told.get("Resource") or place
+        return _wrong(f"there is no such bucket: {name}", "create it; it is the first part of s3://bucket/prefix")
     if code in _CREDENTIALS:
         return _wrong(f"the {what} does not accept the credentials: {message}", "renew the AWS client's settings")
     if code == "RequestTimeTooSkewed":

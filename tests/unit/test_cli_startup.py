@@ -12,7 +12,7 @@ import pytest
 
 RUN = """
 import atexit, json, sys
-HEAVY = ("prefect", "great_expectations", "pandas", "sqlalchemy", "lxml", "pymarc", "jinja2")
+HEAVY = ("prefect", "great_expectations", "pandas", "sqlalchemy", "lxml", "pymarc", "jinja2", "boto3")
 atexit.register(lambda: print("LOADED", json.dumps([name for name in HEAVY if name in sys.modules]), file=sys.stderr))
 sys.argv = ["samkat", *json.loads(sys.argv[1])]
 from deployments.cli import main
@@ -32,6 +32,7 @@ READING = [
     ["init"],
     ["server", "status"],
     ["server", "stop"],
+    ["deployments", "list"],
 ]
 
 
@@ -62,7 +63,7 @@ def loaded(done: subprocess.CompletedProcess[str]) -> list[str]:
 def test_a_command_that_reads_imports_neither_prefect_nor_great_expectations(home: Path, arguments: list[str]) -> None:
     done = run_samkat(home, *arguments)
     assert done.returncode in (0, 2), done.stderr
-    assert not {"prefect", "great_expectations", "pandas"} & set(loaded(done))
+    assert not {"prefect", "great_expectations", "pandas", "boto3"} & set(loaded(done))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["ingest", "--help"], ["why", "isbn", "--help"]], ids=" ".join)

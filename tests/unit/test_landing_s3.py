@@ -10,6 +10,7 @@ import http.server
 import io
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -103,7 +104,7 @@ def test_a_prefix_without_a_zone_is_not_an_empty_one(bucket_url: str) -> None:
 def test_a_bucket_that_is_not_there_is_told(bucket_url: str) -> None:
     zone = open_zone("s3://samkat-no-such-bucket/a")
     for ask in (zone.prepare, zone.waiting, lambda: zone.put("reports/a", b"x")):
-        with pytest.raises(ConfigurationError, match="there is no such bucket"):
+        with pytest.raises(ConfigurationError, match="there is no such bucket: samkat-no-such-bucket"):
             ask()
 
 
@@ -162,6 +163,18 @@ class TestLargeFiles:
         assert kept.everything() == {}
         assert "Uploads" not in kept.client.list_multipart_uploads(Bucket=kept.name)
 
+    def test_memory_holds_a_few_parts_however_large_the_file(self, kept: BucketKept) -> None:
+        size = 60 * MIB
+        tracemalloc.start()
+        try:
+            uri = kept.zone.put("incoming/BOKAB/large.mrc", io.BufferedReader(Zeros(size), MIB))
+            kept.zone.move(uri, "archive/BOKAB/large.mrc")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept.zone.size(kept.zone.uri_for("archive/BOKAB/large.mrc")) == size
+        assert most < 6 * s3.PART_BYTES
+
     def test_a_file_that_is_replaced_while_it_is_read_is_told(self, kept: BucketKept) -> None:
         uri = kept.drop("incoming/BOKAB/large.mrc", LARGE)
         with kept.zone.open(uri) as stream:
@@ -169,6 +182,22 @@ class TestLargeFiles:
             kept.drop("incoming/BOKAB/large.mrc", LARGE[::-1])
             with pytest.raises(ContentChangedError):
                 stream.read(5 * MIB)
+
+
+class Zeros(io.RawIOBase):
+    """A stream of so many NULs, as long as they are asked for."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        number = min(len(buffer), self._left)
+        buffer[:number] = bytes(number)
+        self._left -= number
+        return number
 
 
 class TestMoving:
