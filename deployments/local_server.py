@@ -13,28 +13,26 @@ settings.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
-import http.client
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from config.settings import Settings, environment_for_children
+from deployments.login import known_login, make_login
+from deployments.server_probe import HOST, any_free_port, is_answering, is_free, is_server_of
 from schemas.errors import ConfigurationError, SamkatError
 
-HOST = "127.0.0.1"
 USUAL_PORTS = range(4200, 4210)
 START_LIMIT_SECONDS = 120.0
 STOP_LIMIT_SECONDS = 10.0
@@ -56,12 +54,16 @@ _QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "GX_
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where Prefect's API and its UI are. `started`: by this call. `is_own`: of this HOME, not PREFECT_API_URL's."""
+    """Where Prefect's API and its UI are. `started`: by this call. `is_own`: of this HOME, not PREFECT_API_URL's.
+
+    `has_login`: this HOME's server wants to know who is asking; deployments/login.py keeps the answer.
+    """
 
     api_url: str
     ui_url: str
     started: bool
     is_own: bool
+    has_login: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,23 +81,25 @@ class ServerError(SamkatError):
     """The Prefect server cannot be started, reached or stopped."""
 
 
-def ensure_server(settings: Settings, tell: Callable[[str], None] | None = None) -> ServerAddress:
+def ensure_server(
+    settings: Settings, tell: Callable[[str], None] | None = None, *, with_login: bool = True
+) -> ServerAddress:
     """The Prefect server to use: that of PREFECT_API_URL where set, else this HOME's, started where none runs.
 
     `tell` gets a line when a server is started and every five seconds until it answers. Two commands at once start one
-    server. Raises `ServerError` when nothing answers within 120 s, `ConfigurationError` when the port asked for is
-    taken.
+    server. It asks for a login, and for tokens against forged requests, unless it is started without (`with_login`).
+    Raises `ServerError` when nothing answers within 120 s, `ConfigurationError` when the port asked for is taken.
     """
     given = _given_address()
     if given is not None:
-        if not _is_answering(given.api_url):
+        if not is_answering(given.api_url):
             raise ServerError(
                 f"no Prefect server answers at {given.api_url}",
                 field="PREFECT_API_URL",
                 remedy="start that server, or unset the variable: Samkat then starts one of its own",
             )
         return given
-    return _Own(settings).ensure(tell or (lambda _line: None))
+    return _Own(settings, with_login).ensure(tell or (lambda _line: None))
 
 
 def stop_server(settings: Settings) -> bool:
@@ -108,12 +112,12 @@ def server_status(settings: Settings) -> ServerStatus:
     own = _Own(settings)
     given = _given_address()
     if given is not None:
-        return ServerStatus("given", given, _is_answering(given.api_url), None, own.log)
+        return ServerStatus("given", given, is_answering(given.api_url), None, own.log)
     if not own.is_alive():
         return ServerStatus("stopped", None, False, None, own.log)
     record = own.read_record()
-    if record is not None and own.answers_at(record.port):
-        return ServerStatus("running", own.address(record.port, started=False), True, record.pid, own.log)
+    if record is not None and own.answers(record):
+        return ServerStatus("running", own.address(record, started=False), True, record.pid, own.log)
     return ServerStatus("starting", None, False, record.pid if record else None, own.log)
 
 
@@ -129,6 +133,9 @@ def client_environment(settings: Settings, address: ServerAddress) -> dict[str, 
         for name in ("NO_PROXY", "no_proxy"):
             others = [each for each in os.environ.get(name, "").split(",") if each and each != HOST]
             environment[name] = ",".join([*others, HOST])
+    if address.has_login:
+        environment["PREFECT_API_AUTH_STRING"] = known_login(settings.prefect_home) or ""
+        environment["PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"] = "true"
     return environment
 
 
@@ -138,20 +145,23 @@ class _Record:
 
     port: int
     pid: int | None
+    has_login: bool
 
 
 class _Own:
     """This HOME's server and its files in HOME/prefect."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, with_login: bool = True) -> None:
         self.folder = settings.prefect_home
+        self.with_login = with_login
         self.wished_port = settings.prefect_port
         self.log = self.folder / "server.log"
         self._lock_file = self.folder / "server.lock"
         self._record_file = self.folder / "server.json"
 
-    def address(self, port: int, *, started: bool) -> ServerAddress:
-        return ServerAddress(f"http://{HOST}:{port}/api", f"http://{HOST}:{port}", started, is_own=True)
+    def address(self, record: _Record, *, started: bool) -> ServerAddress:
+        url = f"http://{HOST}:{record.port}"
+        return ServerAddress(f"{url}/api", url, started, is_own=True, has_login=record.has_login)
 
     def ensure(self, tell: Callable[[str], None]) -> ServerAddress:
         """Use the server that runs, wait for the one that starts, or start one."""
@@ -162,8 +172,8 @@ class _Own:
                 if lock is not None:
                     return self._start(lock, clock)
             record = self.read_record()
-            if record is not None and self.answers_at(record.port):
-                return self.address(record.port, started=False)
+            if record is not None and self.answers(record):
+                return self.address(record, started=False)
             clock.wait("Another command is starting the Prefect server")
             if clock.is_over():
                 raise self._silent("stop it with `samkat server stop`, then try again")
@@ -179,17 +189,14 @@ class _Own:
         """Port and process id of the server. Only while the lock is held do they mean anything."""
         try:
             found = json.loads(self._record_file.read_bytes())
-            return _Record(int(found["port"]), int(found["pid"]) if found["pid"] is not None else None)
+            pid = int(found["pid"]) if found["pid"] is not None else None
+            return _Record(int(found["port"]), pid, found.get("has_login") is True)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def answers_at(self, port: int) -> bool:
-        """Whether this HOME's server answers at `port`."""
-        try:
-            with _direct().open(f"http://{HOST}:{port}/api/admin/settings", timeout=5) as answer:
-                return bool(json.load(answer).get("home") == str(self.folder))
-        except (OSError, ValueError, AttributeError, http.client.HTTPException):
-            return False
+    def answers(self, record: _Record) -> bool:
+        """Whether this HOME's server answers where the record says."""
+        return is_server_of(self.folder, record.port, known_login(self.folder) if record.has_login else None)
 
     def stop(self) -> bool:
         deadline = time.monotonic() + STOP_LIMIT_SECONDS
@@ -223,13 +230,14 @@ class _Own:
         clock.tell(f"Starting a Prefect server for {self.folder.parent} in the background, 5 to 30 seconds ...")
         for attempt in range(_PORT_ATTEMPTS):
             port = self._free_port(last.port if last and attempt == 0 else None)
-            self._write_record(_Record(port, None))
+            self._write_record(_Record(port, None, self.with_login))
             process = self._spawn(port, lock)
-            self._write_record(_Record(port, process.pid))
+            record = _Record(port, process.pid, self.with_login)
+            self._write_record(record)
             try:
                 while process.poll() is None and not clock.is_over():
-                    if self.answers_at(port):
-                        return self.address(port, started=True)
+                    if self.answers(record):
+                        return self.address(record, started=True)
                     clock.wait("Waiting for the Prefect server")
             except BaseException:
                 _end(process)
@@ -237,7 +245,7 @@ class _Own:
             _end(process)
             if clock.is_over():
                 raise self._silent("see the end of that file")
-            if _is_free(port) or self.wished_port is not None:
+            if is_free(port) or self.wished_port is not None:
                 break
         raise ServerError(
             f"the Prefect server ended while it started: {self._last_line()}",
@@ -254,7 +262,12 @@ class _Own:
             "PREFECT_UI_API_URL": api_url,
             "PREFECT_SERVER_UI_API_URL": api_url,
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # A run that waits for its deployment's limit asks again so often; Prefect's own default is 30.
+            "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         }
+        if self.with_login:
+            environment["PREFECT_SERVER_API_AUTH_STRING"] = make_login(self.folder)
+            environment["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] = "true"
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as log:
@@ -272,7 +285,7 @@ class _Own:
 
     def _free_port(self, last: int | None) -> int:
         if self.wished_port is not None:
-            if not _is_free(self.wished_port):
+            if not is_free(self.wished_port):
                 raise ConfigurationError(
                     f"port {self.wished_port} is in use by another program",
                     field="SAMKAT_PREFECT_PORT",
@@ -280,11 +293,9 @@ class _Own:
                 )
             return self.wished_port
         for port in ([last] if last else []) + list(USUAL_PORTS):
-            if _is_free(port):
+            if is_free(port):
                 return port
-        with socket.socket() as free:
-            free.bind((HOST, 0))
-            return int(free.getsockname()[1])
+        return any_free_port()
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[IO[bytes] | None]:
@@ -301,7 +312,7 @@ class _Own:
 
     def _write_record(self, record: _Record) -> None:
         unfinished = self._record_file.with_suffix(".json.part")
-        unfinished.write_text(json.dumps({"port": record.port, "pid": record.pid}))
+        unfinished.write_text(json.dumps(dataclasses.asdict(record)))
         unfinished.replace(self._record_file)
 
     def _silent(self, remedy: str) -> ServerError:
@@ -346,35 +357,6 @@ def _given_address() -> ServerAddress | None:
         )
     ui_url = os.environ.get("PREFECT_UI_URL", "").strip() or api_url.removesuffix("/api")
     return ServerAddress(api_url, ui_url, started=False, is_own=False)
-
-
-def _is_answering(api_url: str) -> bool:
-    """Whether anybody answers at a given address; a refusal is an answer too: who may come in is the flow's affair."""
-    for attempt in range(3):
-        try:
-            with urllib.request.urlopen(f"{api_url}/health", timeout=5):
-                return True
-        except urllib.error.HTTPError:
-            return True
-        except (OSError, http.client.HTTPException):
-            time.sleep(0.3 * (attempt < 2))
-    return False
-
-
-def _direct() -> urllib.request.OpenerDirector:
-    """Without the proxies of the environment: the server is on this machine."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the server does it: a port whose last connections are still dying away counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
 
 
 def _signal_session(pid: int, number: signal.Signals) -> None:

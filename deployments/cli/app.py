@@ -16,12 +16,15 @@ from deployments.cli import (
     catalogue,
     data_docs,
     demo,
+    deployments,
     ingest,
     init,
     plans,
     review,
+    serve,
     server,
     status,
+    sweep,
     undo,
     why,
 )
@@ -50,9 +53,12 @@ def build() -> typer.Typer:
     )
     demo.register(app)
     init.register(app)
+    serve.register(app)
     app.add_typer(server.app, name="server")
+    app.add_typer(deployments.app, name="deployments")
     app.add_typer(catalogue.app, name="catalogue")
     ingest.register(app)
+    sweep.register(app)
     app.add_typer(review.app, name="review")
     app.add_typer(plans.app, name="plans")
     undo.register(app)

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
         output.note(f"The demonstration lives in {settings.home}")
         prepare_home()
         catalogue, night = _write_sample(settings, output)
-        with flow_session(settings, output) as address:
+        with flow_session(settings, output, with_login=False) as address:
             ids, code = _run_night(settings, output, catalogue, night)
         with place.warehouse(settings) as warehouse, warehouse.read() as connection:
             told = tell(connection, ids)

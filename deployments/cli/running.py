@@ -24,16 +24,25 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def flow_session(settings: Settings, output: Output) -> Iterator[ServerAddress]:
+def flow_session(settings: Settings, output: Output, *, with_login: bool = True) -> Iterator[ServerAddress]:
     """A Prefect server to run flows against. Inside, whatever libraries print goes to stderr, not into the answer."""
     from deployments.local_server import client_environment, ensure_server
 
-    address = ensure_server(settings, output.note)
+    address = ensure_server(settings, output.note, with_login=with_login)
     if address.started:
         output.note(f"The server is up: {address.ui_url} (`samkat server stop` ends it).")
+        for line in how_to_log_in(settings, address):
+            output.note(line)
     os.environ.update(client_environment(settings, address))
     with contextlib.redirect_stdout(sys.stderr):
         yield address
+
+
+def how_to_log_in(settings: Settings, address: ServerAddress) -> list[str]:
+    """What a person needs to know to get into the UI; nothing where this HOME's server asks for no login."""
+    from deployments.login import login_file
+
+    return [f"Its page asks for a login: the line in {login_file(settings.prefect_home)}"] if address.has_login else []
 
 
 def run_flow(module: str, name: str, /, **parameters: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deployments.cli import place
 from deployments.cli.options import AsJson, command, group
 from deployments.cli.output import Output, prose
+from deployments.cli.running import how_to_log_in
 
 if TYPE_CHECKING:
     from deployments.local_server import ServerStatus
@@ -20,9 +21,11 @@ def start(as_json: AsJson = False) -> None:
     from deployments.local_server import ensure_server
 
     output = Output(as_json)
-    address = ensure_server(place.settings(), output.note)
+    settings = place.settings()
+    address = ensure_server(settings, output.note)
     said = "The server has been started" if address.started else "The server runs"
-    output.show(address, lambda console: prose(console, f"{said}: {address.ui_url} (API {address.api_url})"))
+    lines = [f"{said}: {address.ui_url} (API {address.api_url})", *how_to_log_in(settings, address)]
+    output.show(address, lambda console: prose(console, *lines))
 
 
 @command(app, "stop", "samkat server stop")

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from deployments.login import authorization
 from tasks.warehouse.engine import Warehouse, connect
 from tests.integration.commands import Done, environment_of, run, samkat
 
@@ -54,6 +56,25 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def ask(api_url: str, path: str, body: dict[str, Any] | None = None, login: str | None = None) -> Any:
+    """What Prefect's API answers: GET where there is no body, else POST. With a login goes a token for the change."""
+    headers = {"Content-Type": "application/json", **authorization(login)}
+    if login is not None and body is not None:
+        client = str(uuid.uuid4())
+        token = ask(api_url, f"/csrf-token?client={client}", login=login)["token"]
+        headers |= {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client}
+    data = None if body is None else json.dumps(body).encode()
+    # A busy server on SQLite asks to come again.
+    for attempt in range(5):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(api_url + path, data, headers), timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or attempt == 4:
+                raise
+            time.sleep(1)
 
 
 def debian_postgresql() -> Path | None:
@@ -193,10 +214,7 @@ class PrefectServer(_Child):
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """What the API answers: GET where there is no body, else POST. `path` begins with a slash."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.api_url + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        return ask(self.api_url, path, body)
 
     def flow_runs(self, *states: str, flow: str | None = None) -> list[dict[str, Any]]:
         """Flow runs in these states by name (`Completed`, `Held`), all where none is named, of one flow or of all."""

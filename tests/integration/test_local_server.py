@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ from deployments.local_server import (
     server_status,
     stop_server,
 )
+from deployments.login import authorization, known_login, login_file
+from tests.integration.servers import ask
 
 pytestmark = pytest.mark.integration
 
@@ -100,12 +103,16 @@ def run_trivial_flow(settings: Settings, address: ServerAddress) -> str:
     return done.stdout.strip()
 
 
-def flow_runs(address: ServerAddress) -> list[tuple[str, str]]:
-    request = urllib.request.Request(
-        f"{address.api_url}/flow_runs/filter", data=b"{}", headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return [(run["state"]["name"], run["state"]["type"]) for run in json.load(answer)]
+def flow_runs(settings: Settings, address: ServerAddress) -> list[tuple[str, str]]:
+    found = ask(address.api_url, "/flow_runs/filter", {}, login=known_login(settings.prefect_home))
+    return [(run["state"]["name"], run["state"]["type"]) for run in found]
+
+
+def refusal(url: str, **headers: str) -> int:
+    """The status with which a request without a body is refused."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10)
+    return refused.value.code
 
 
 def test_a_server_is_started_once_runs_flows_and_leaves_everything_in_home(settings: Settings, tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_a_server_is_started_once_runs_flows_and_leaves_everything_in_home(setti
     assert told[0].startswith(f"Starting a Prefect server for {settings.home} in the background")
 
     assert run_trivial_flow(settings, address) == "THE FLOUNDER"
-    assert flow_runs(address) == [("Completed", "COMPLETED")]
+    assert flow_runs(settings, address) == [("Completed", "COMPLETED")]
     with urllib.request.urlopen(address.ui_url, timeout=10) as page:
         assert b"<title>Prefect Server</title>" in page.read()
     with urllib.request.urlopen(f"{address.ui_url}/ui-settings", timeout=10) as answer:
@@ -137,6 +144,42 @@ def test_a_server_is_started_once_runs_flows_and_leaves_everything_in_home(setti
     assert sorted(entry.name for entry in (tmp_path / "user").iterdir()) == []
     assert {"prefect.db", "server.log"} <= {entry.name for entry in settings.prefect_home.iterdir()}
     assert [entry.name for entry in settings.home.iterdir()] == ["prefect"]
+
+
+def test_only_who_has_the_login_gets_in_and_every_change_needs_a_token(settings: Settings) -> None:
+    told: list[str] = []
+    address = ensure_server(settings, told.append)
+    login = known_login(settings.prefect_home)
+    assert address.has_login
+    assert login is not None
+    assert login_file(settings.prefect_home).stat().st_mode & 0o777 == 0o600
+    assert refusal(f"{address.api_url}/admin/settings") == 401
+    wrong = authorization("samkat:guessed")
+    assert refusal(f"{address.api_url}/admin/settings", **wrong) == 401
+    forged = urllib.request.Request(
+        f"{address.api_url}/flow_runs/filter", b"{}", {"Content-Type": "application/json", **authorization(login)}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(forged, timeout=10)
+    assert refused.value.code == 403
+    assert run_trivial_flow(settings, address) == "THE FLOUNDER"
+    assert flow_runs(settings, address) == [("Completed", "COMPLETED")]
+
+    assert stop_server(settings)
+    assert ensure_server(settings).has_login
+    assert known_login(settings.prefect_home) == login
+    written = [path for path in settings.prefect_home.rglob("*") if path.is_file() and path.name != "login"]
+    assert not [path for path in written if login.split(":")[1].encode() in path.read_bytes()]
+    assert login.split(":")[1] not in " ".join(told)
+
+
+def test_a_demonstration_asks_for_no_login_and_its_server_is_used_as_it_is(settings: Settings) -> None:
+    address = ensure_server(settings, with_login=False)
+    assert not address.has_login
+    assert not login_file(settings.prefect_home).exists()
+    assert "PREFECT_API_AUTH_STRING" not in client_environment(settings, address)
+    assert not ensure_server(settings).has_login
+    assert ask(address.api_url, "/flow_runs/filter", {}) == []
 
 
 def test_two_commands_at_once_start_one_server_past_a_stale_port_file(settings: Settings) -> None:
@@ -175,7 +218,7 @@ def test_a_killed_server_is_started_again_on_its_port_with_its_runs(settings: Se
 
     again = ensure_server(settings)
     assert (again.api_url, again.started) == (address.api_url, True)
-    assert flow_runs(again) == [("Completed", "COMPLETED")]
+    assert flow_runs(settings, again) == [("Completed", "COMPLETED")]
 
 
 def test_two_homes_have_two_servers(settings: Settings, tmp_path: Path) -> None:

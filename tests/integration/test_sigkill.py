@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from config.settings import Settings
-from deployments.local_server import ensure_server, stop_server
+from deployments.local_server import client_environment, ensure_server, stop_server
 from deployments.sample.bench import write_bench_catalogue, write_bench_delivery
 from schemas.warehouse.core import core_notice, core_run
 from schemas.warehouse.raw import raw_delivery, raw_progress
@@ -103,7 +103,10 @@ def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     settings = Settings(home=home)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SAMKAT_"))}
     address = ensure_server(settings)
-    yield {**kept, "PREFECT_API_URL": address.api_url, "PREFECT_HOME": str(settings.prefect_home)}
+    of_prefect = {
+        name: value for name, value in client_environment(settings, address).items() if name.startswith("PREFECT_")
+    }
+    yield kept | of_prefect
     stop_server(settings)
 
 
