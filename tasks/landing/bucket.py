@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from schemas.errors import SamkatError
+from schemas.errors import ConfigurationError, SamkatError
 from tasks.landing.bucket_errors import (
     explained,
     is_broken_condition,
@@ -68,7 +68,12 @@ class Bucket:
 
         with explained(self.url):
             # A session of its own: the default one keeps the credentials that it saw first.
-            return boto3.Session().client("s3", config=Config(**CLIENT_SETTINGS))
+            session = boto3.Session()
+            region = session.region_name or "us-east-1"  # the client follows a bucket to where it is
+            try:
+                return session.client("s3", region_name=region, config=Config(**CLIENT_SETTINGS))
+            except ValueError as error:
+                raise ConfigurationError(str(error), field="AWS_ENDPOINT_URL", remedy="write https://host") from error
 
     def at(self, key: str) -> dict[str, Any]:
         """Bucket and key as a request names them."""

@@ -76,6 +76,17 @@ def test_nothing_is_asked_of_the_store_before_it_is_needed() -> None:
     assert zone.local_path("s3://no-such-bucket/a/reports/x.html") is None
 
 
+def test_variables_that_are_empty_count_as_not_set_and_a_wrong_one_is_told(
+    bucket_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, "")
+    open_zone(bucket_url).prepare()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL: Invalid endpoint"):
+        open_zone(bucket_url).prepare()
+
+
 def test_a_whole_bucket_can_be_the_zone(object_store: ObjectStore, bucket_url: str) -> None:
     kept = BucketKept(object_store, f"s3://{object_store.new_bucket()}")
     kept.zone.prepare()

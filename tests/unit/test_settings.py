@@ -101,6 +101,9 @@ def test_an_unknown_variable_is_refused_with_the_nearest_known_one(
         ("SAMKAT_WAREHOUSE_URL", "sqlite://x.db", "the warehouse needs a file"),
         ("SAMKAT_LANDING_URL", "ftp://host/in", "neither a folder nor s3"),
         ("SAMKAT_LANDING_URL", "s3://key:hush@bucket", "keys do not belong in the URL"),
+        ("SAMKAT_BUCKET_EVENTS", "arn:aws:sqs:eu-north-1:1:arrivals", "is not the URL of a queue"),
+        ("SAMKAT_BUCKET_EVENTS", "https://sqs.eu-north-1.amazonaws.com", "is not the URL of a queue"),
+        ("SAMKAT_BUCKET_EVENTS", "https://key:hush@host/1/arrivals", "keys do not belong in the URL"),
         ("SAMKAT_SMTP_URL", "http://host", "is not a mail server"),
     ],
 )
@@ -180,3 +183,15 @@ def test_every_setting_is_described_and_documented() -> None:
     rows = {line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| `SAMKAT_")}
     assert rows == {f"`{variable_of(name)}`" for name in Settings.model_fields}
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("landing", "index"),
+    [
+        ("/srv/landing", "file:///srv/home/data-docs/index.html"),
+        ("s3://bucket", "s3://bucket/data-docs/index.html"),
+        ("s3://bucket/deep/a b/", "s3://bucket/deep/a%20b/data-docs/index.html"),
+    ],
+)
+def test_data_docs_are_found_in_home_or_in_the_bucket(landing: str, index: str) -> None:
+    assert Settings(home=Path("/srv/home"), landing_url=landing).data_docs_index == index
