@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -78,18 +78,26 @@ def console_for_people() -> Console:
     )
 
 
-def print_table(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table in the one style of all commands. Columns without a single value are left out, numbers stand right."""
+def print_table(
+    console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], whole: Collection[str] = ()
+) -> None:
+    """A table in the one style of all commands. Columns without a single value are left out, numbers stand right.
+
+    Those named in `whole` are never broken into two lines.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     all_rows = [["" if cell is None else cell for cell in row] for row in rows]
     filled = [index for index in range(len(columns)) if any(row[index] != "" for row in all_rows)]
-    made = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    # Not the table's own title: that is folded to the width of the table.
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index in filled:
         is_number = all(isinstance(row[index], int | float) for row in all_rows if row[index] != "")
-        made.add_column(columns[index], justify="right" if is_number else "left", overflow="fold")
+        is_whole = columns[index] in whole
+        made.add_column(columns[index], justify="right" if is_number else "left", overflow="fold", no_wrap=is_whole)
     for row in all_rows:
         made.add_row(*(str(row[index]) for index in filled))
     console.print(made)

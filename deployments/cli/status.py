@@ -1,8 +1,12 @@
-"""`samkat status`: what ran, what failed, what waits for a person. Read from the warehouse; no flow is run."""
+"""`samkat status`: how the night went, what waits for a person, what did not come. Read from the warehouse alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,9 +18,29 @@ from deployments.cli.server import in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from sqlalchemy.engine import Connection
 
     from config.settings import Settings
-    from tasks.warehouse.overview import Overview, Waiting
+    from tasks.landing.rhythm import FeedVerdict
+    from tasks.quality.overview_figures import SenderNight
+    from tasks.warehouse.nights import Night, NightRuns
+    from tasks.warehouse.overview import DeliveryLine, Overview, Run, Waiting
+
+IN_SHORT = ("deliveries", "bibs read", "holdings read", "unreadable")
+"""Of a run that took deliveries; what became of their records stands with each delivery."""
+MOST_TOTALS = 4
+LONGEST_ERROR = 120
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything that the command shows."""
+
+    night: Night
+    runs: NightRuns
+    suppliers: tuple[SenderNight, ...]
+    feeds: tuple[FeedVerdict, ...]
+    overview: Overview
 
 
 def register(app: typer.Typer) -> None:
@@ -27,58 +51,152 @@ def register(app: typer.Typer) -> None:
         newest: Annotated[int, typer.Option("--newest", min=1, help="How many runs and deliveries to list.")] = 10,
         as_json: AsJson = False,
     ) -> None:
-        """Show what ran, what failed, what waits for a person and since when."""
+        """Show how the last night went, what waits for a person and since when, and which expected feed is missing."""
         from deployments.local_server import server_status
-        from tasks.warehouse.overview import overview
 
         settings = place.settings()
         with place.warehouse(settings) as warehouse, warehouse.read() as connection:
-            found = overview(connection, settings.business_date(), newest=newest)
+            found = look(connection, settings, newest)
         server = server_status(settings)
-        document = {
-            "home": settings.home,
-            "warehouse": settings.warehouse_shown,
-            "business_date": settings.business_date(),
-            "server": server,
-            "overview": found,
-        }
-        Output(as_json).show(document, lambda console: _render(console, settings, found, in_words(server)))
+        Output(as_json).show(
+            document(found, settings, server), lambda console: _render(console, settings, found, in_words(server))
+        )
 
 
-def _render(console: Console, settings: Settings, found: Overview, server: list[str]) -> None:
+def look(connection: Connection, settings: Settings, newest: int) -> Status:
+    """Read everything; `newest` runs and deliveries are listed. Raises `ConfigurationError` for a wrong register."""
+    from tasks.landing.feeds import feeds_of, judge_feeds
+    from tasks.quality.overview_figures import senders_of
+    from tasks.warehouse.nights import nights, runs_of
+    from tasks.warehouse.overview import overview
 
+    zone, today = ZoneInfo(settings.timezone), settings.business_date()
+    (night,) = nights(today, zone, datetime.now(UTC))
+    feeds = judge_feeds(connection, feeds_of(place.register(settings)), zone, settings.as_of())
+    return Status(
+        night=night,
+        runs=runs_of(connection, night),
+        suppliers=senders_of(connection, night),
+        feeds=tuple(feeds),
+        overview=overview(connection, today, newest=newest),
+    )
+
+
+def document(found: Status, settings: Settings, server: object) -> dict[str, Any]:
+    """The answer as `--json` prints it; docs/cli.md lists the keys."""
+    from tasks.landing.feeds import as_row
+
+    zone = ZoneInfo(settings.timezone)
+    return {
+        "home": settings.home,
+        "warehouse": settings.warehouse_shown,
+        "business_date": settings.business_date(),
+        "server": server,
+        "data_docs": settings.data_docs_index,
+        "night": {
+            "on": found.night.on,
+            "begins": found.night.begins,
+            "ends": found.night.ends,
+            "runs": found.runs.number,
+            "runs_by_state": found.runs.by_state,
+            "runs_by_flow": found.runs.by_flow,
+            "failed": found.runs.failed,
+            "suppliers": found.suppliers,
+        },
+        "feeds": [as_row(each, zone) for each in found.feeds],
+        "overview": found.overview,
+    }
+
+
+def _render(console: Console, settings: Settings, found: Status, server: list[str]) -> None:
     prose(console, f"Samkat in {settings.home}, business date {settings.business_date()}", *server, "")
-    _render_waiting(console, settings, found)
-    _render_deliveries(console, settings, found)
-    _render_runs(console, settings, found)
+    _render_night(console, settings, found)
+    _render_needs(console, settings, found)
+    _render_deliveries(console, settings, found.overview)
+    _render_runs(console, settings, found.overview)
 
 
-def _render_waiting(console: Console, settings: Settings, found: Overview) -> None:
+def _render_night(console: Console, settings: Settings, found: Status) -> None:
+    runs = _counted(found.runs.by_state) if found.runs.number else "nothing ran"
+    since = place.moment(found.night.begins, settings)
+    title = f"Last night, since {since}: {runs}"
+    if not found.suppliers:
+        prose(console, f"{title}; no supplier delivered anything.", "")
+        return
+    rows = (
+        (each.sender, each.deliveries, each.held or None, each.rejected or None, *_outcomes(each.counts))
+        for each in found.suppliers
+    )
+    columns = ("supplier", "files", "held", "rejected", "bibs", "new", "matched", "review", "refused",
+               "holdings", "waiting", "unreadable")  # fmt: skip
+    print_table(console, title, columns, rows, columns)
 
+
+def _outcomes(counts: Mapping[str, int]) -> Iterator[int | None]:
+    """bibs, new, matched, in review, refused (bibs and holdings), holdings, waiting, unreadable."""
+    for names in (
+        ("bibs_read",),
+        ("bibs_created",),
+        ("bibs_replaced", "bibs_kept"),
+        ("bibs_review",),
+        ("bibs_rejected", "holdings_rejected", "holdings_refused"),
+        ("holdings_read",),
+        ("holdings_waiting",),
+        ("records_unreadable",),
+    ):
+        yield sum(counts[name] for name in names) or None
+
+
+def _render_needs(console: Console, settings: Settings, found: Status) -> None:
+    """What waits for a person; of what went wrong by itself the reason stands under the table."""
+    wrong = [each for each in found.feeds if each.is_wrong]
     waiting: list[tuple[str, Waiting, str]] = [
-        ("bibs in review", found.reviews, "samkat review list"),
-        ("changes held by a guard", found.plans, "samkat plans list"),
-        ("e-mails not sent", found.notices, "the next run sends them; failed ones: view out_notice"),
+        ("changes held by a guard", found.overview.plans, "samkat plans list"),
+        ("bibs in review", found.overview.reviews, "samkat review list"),
+        ("e-mails not sent", found.overview.notices, "the next run sends them; failed ones: view out_notice"),
     ]
-    rows = [
+    rows: list[Sequence[object]] = []
+    if found.runs.failed:
+        number, first = found.runs.by_state["failed"], found.runs.failed[-1].started_at
+        rows.append(("runs that failed", number, place.moment(first, settings), None, "see below, then run them again"))
+    if wrong:
+        rows.append(("feeds not as expected", len(wrong), None, None, "see below, then ask the sender"))
+    rows += [
         (name, each.number, place.moment(each.since, settings), each.late or None, remedy)
         for name, each, remedy in waiting
         if each.number
     ]
-    if rows:
-        print_table(console, "Waits for a person", ("what", "number", "since", "late", "what to do"), rows)
-    else:
-        prose(console, "Nothing waits for a person.", "")
+    if not rows:
+        prose(console, "Nothing waits for a person.", _feeds_in_a_line(found.feeds), "")
+        return
+    print_table(console, "Waits for a person", ("what", "number", "since", "late", "what to do"), rows, ("since",))
+    for failed in found.runs.failed:
+        at = place.moment(failed.started_at, settings)
+        prose(console, f"! {at} {failed.flow} {failed.subject}".rstrip() + f" failed: {failed.error}")
+    for each in wrong:
+        prose(console, f"! {_feed_in_words(each, settings)}")
+    prose(console, *([] if wrong else [_feeds_in_a_line(found.feeds)]), "")
+
+
+def _feeds_in_a_line(feeds: Sequence[FeedVerdict]) -> str:
+    return f"All {len(feeds)} feeds that were due came as expected." if feeds else "No feed was due."
+
+
+def _feed_in_words(each: FeedVerdict, settings: Settings) -> str:
+    from tasks.landing.rhythm import in_words as feed_in_words
+
+    rule = each.rule.removeprefix("feed_")
+    return f"feed {each.feed.sender} is {rule}: {feed_in_words(each, ZoneInfo(settings.timezone))}"
 
 
 def _render_deliveries(console: Console, settings: Settings, found: Overview) -> None:
-
     if not found.newest:
         prose(console, "No delivery has come yet.", "")
         return
-    states = ", ".join(f"{number} {state}" for state, number in sorted(found.deliveries_by_state.items()))
+    states = _counted(found.deliveries_by_state)
     shown = {each.delivery_id: each for each in (*found.unfinished, *found.newest)}
-    columns = ("delivery", "received", "sender", "file", "state", "bibs", "holdings", "unreadable", "remark")
+    newest_first = sorted(shown.values(), key=lambda line: -line.delivery_id)
+    columns = ("delivery", "received", "sender", "file", "state", "bibs", "holdings", "unreadable")
     rows = (
         (
             each.delivery_id,
@@ -89,15 +207,22 @@ def _render_deliveries(console: Console, settings: Settings, found: Overview) ->
             counts_in_words(each.counts, "bibs"),
             counts_in_words(each.counts, "holdings"),
             each.counts["records_unreadable"] or None,
-            each.hold_reason,
         )
-        for each in sorted(shown.values(), key=lambda line: -line.delivery_id)
+        for each in newest_first
     )
-    print_table(console, f"Deliveries: {states}", columns, rows)
+    print_table(console, f"Deliveries: {states}", columns, rows, ("received", "sender"))
+    _render_remarks(console, newest_first)
+    if any(each.docs_uri for each in newest_first):
+        prose(console, f"Data Docs of each: {settings.data_docs_index}", "")
+
+
+def _render_remarks(console: Console, lines: Sequence[DeliveryLine]) -> None:
+    remarks = [f"! delivery {each.delivery_id}: {each.hold_reason}" for each in lines if each.hold_reason]
+    if remarks:
+        prose(console, *remarks, "")
 
 
 def _render_runs(console: Console, settings: Settings, found: Overview) -> None:
-
     if not found.runs:
         prose(console, "No flow has run yet.")
         return
@@ -108,11 +233,24 @@ def _render_runs(console: Console, settings: Settings, found: Overview) -> None:
             each.subject,
             each.state,
             round((each.finished_at - each.started_at).total_seconds(), 1) if each.finished_at else None,
-            ", ".join(f"{name} {value}" for name, value in each.summary.items() if value and _is_count(value)),
+            _totals(each),
         )
         for each in found.runs
     )
-    print_table(console, "Runs", ("started", "flow", "about", "state", "seconds", "totals"), rows)
+    print_table(console, "Runs", ("started", "flow", "about", "state", "seconds", "totals"), rows, ("started", "flow"))
+
+
+def _totals(run: Run) -> str:
+    """The run's totals in short; of a failed one its error."""
+    if run.state == "failed":
+        return " ".join(str(run.summary.get("error", "")).split())[:LONGEST_ERROR]
+    said = {name: value for name, value in run.summary.items() if value and _is_count(value)}
+    names = [name for name in IN_SHORT if name in said] if "bibs read" in said else list(said)[:MOST_TOTALS]
+    return ", ".join(f"{name.removesuffix(' read')} {said[name]}" for name in names)
+
+
+def _counted(by_state: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in sorted(by_state.items()))
 
 
 def _is_count(value: object) -> bool:

@@ -120,26 +120,26 @@ def note_feeds(
 ) -> None:
     """Keep what was found on the day `checked_on`, in place of what was found on that day before."""
     connection.execute(sa.delete(core_feed_check).where(core_feed_check.c.checked_on == checked_on))
-    rows = [
-        {
-            "checked_on": checked_on,
-            "kind": each.feed.kind,
-            "sender": each.feed.sender,
-            "rule": str(each.rule),
-            "expected_by": each.expected_by,
-            "last_seen_at": each.last_seen_at,
-            "missed": each.missed,
-            "records": each.records,
-            "usual_records": each.usual_records,
-            "about_on": each.newest_day,
-            "about_from_on": each.oldest_day,
-            "reason": in_words(each, zone),
-            "checked_at": now,
-        }
-        for each in verdicts
-    ]
+    rows = [{"checked_on": checked_on, "checked_at": now, **as_row(each, zone)} for each in verdicts]
     if rows:
         connection.execute(sa.insert(core_feed_check), rows)
+
+
+def as_row(verdict: FeedVerdict, zone: ZoneInfo) -> dict[str, Any]:
+    """The verdict as `out_feed` and `samkat status --json` have it: kind, sender, rule, expected_by, ..."""
+    return {
+        "kind": verdict.feed.kind,
+        "sender": verdict.feed.sender,
+        "rule": str(verdict.rule),
+        "expected_by": verdict.expected_by,
+        "last_seen_at": verdict.last_seen_at,
+        "missed": verdict.missed,
+        "records": verdict.records,
+        "usual_records": verdict.usual_records,
+        "about_on": verdict.newest_day,
+        "about_from_on": verdict.oldest_day,
+        "reason": in_words(verdict, zone),
+    }
 
 
 def as_markdown(verdicts: Sequence[FeedVerdict], zone: ZoneInfo) -> str:

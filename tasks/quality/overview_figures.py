@@ -168,6 +168,12 @@ def figures(
     )
 
 
+def senders_of(connection: Connection, night: Night) -> tuple[SenderNight, ...]:
+    """What each supplier sent in one night, in the order of their codes."""
+    found = _by_night_and_sender(connection, [night]).get(night.on, [])
+    return tuple(sorted(found, key=lambda each: each.sender))
+
+
 def _by_night_and_sender(connection: Connection, some: list[Night]) -> dict[date, list[SenderNight]]:
     night = nights_as_rows(some)
     rows = connection.execute(

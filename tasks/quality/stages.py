@@ -179,12 +179,14 @@ def write_overview() -> Counter[str]:
     with place.warehouse.read() as connection:
         feeds = judge_feeds(connection, feeds_of(place.register), zone, place.settings.as_of())
         found = figures(connection, place.today, zone, place.now, feeds)
-    docs, worklist = place.settings.data_docs / INDEX, report_key("worklist", "worklist.html")
+    docs, index = place.settings.data_docs / INDEX, place.settings.data_docs_index
+    worklist = report_key("worklist", "worklist.html")
     setting = Setting(
         place.register.catalogue.name,
         zone,
         place.now,
-        docs_index=docs.as_uri() if docs.is_file() else "",
+        # In a bucket it is not looked for; on this machine it may not have been made yet.
+        docs_index="" if index == docs.as_uri() and not docs.is_file() else index,
         # From `reports/overview/`, so that the area can be copied to a web server as it is.
         worklist="../worklist/worklist.html" if place.zone.exists(place.zone.uri_for(worklist)) else "",
     )
