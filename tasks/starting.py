@@ -29,7 +29,7 @@ from tasks.landing.starts import Start, pause_after
 DEPLOYMENT = "supplier-ingest/supplier-ingest"
 PASSED = "Passed"
 """State of a run that found another one at work (flows/pipeline.py): it is followed at once."""
-STUCK_AFTER = timedelta(minutes=10)
+LOST_AFTER = timedelta(minutes=10)
 """A run that has been about to start for longer is lost: another one may be started."""
 LONGEST_CHAIN = 100
 _PAGE = 200
@@ -88,34 +88,35 @@ def _about_to_start(client: SyncPrefectClient, deployment: DeploymentResponse) -
     )
     only = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
     runs = client.read_flow_runs(flow_run_filter=wanted, deployment_filter=only, limit=_PAGE)
-    return frozenset(str(each.parameters.get("supplier")) for each in runs if not _is_stuck(each, moment))
+    return frozenset(str(each.parameters.get("supplier")) for each in runs if not is_lost(each, moment))
 
 
-def _is_stuck(run: FlowRun, moment: datetime) -> bool:
-    """Pending for long: its process died before it said anything. What is scheduled is taken up when a worker comes."""
+def is_lost(run: FlowRun, moment: datetime) -> bool:
+    """Pending for long: its process died before it said anything. What is scheduled waits for a worker to come."""
     state = run.state
-    return state is not None and state.is_pending() and moment - state.timestamp > STUCK_AFTER
+    return state is not None and state.is_pending() and moment - state.timestamp > LOST_AFTER
 
 
 def _start(client: SyncPrefectClient, deployment: DeploymentResponse, start: Start, tag: str, now: datetime) -> Started:
-    key = start.key
-    attempts = 0
-    while True:
+    key, attempts = start.key, 0
+    for _ in range(LONGEST_CHAIN):
         run = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"supplier": start.sender, "uris": list(start.uris)},
             tags=[*deployment.tags, tag, start.sender],
             idempotency_key=key,
         )
-        state, attempts = run.state, attempts + 1
+        state = run.state
         if state is None or not state.is_final():
             return Started(start.sender, len(start.uris), str(run.id), True, _said(start))
-        wait = timedelta() if state.name == PASSED else pause_after(attempts) - (now - state.timestamp)
-        if wait > timedelta() or attempts == LONGEST_CHAIN:
-            ended = f"run {run.name} ended {state.name} and left it; the next one is started"
-            again = f"{ended} in {max(wait, timedelta(minutes=1)).total_seconds() / 60:.0f} min"
-            return Started(start.sender, len(start.uris), str(run.id), False, again)
+        if state.name != PASSED:
+            attempts += 1
+            wait = pause_after(attempts) - (now - state.timestamp)
+            if wait > timedelta():
+                break
         key = f"{start.key}-{run.id}"
+    said = f"run {run.name} has ended and left it; the next one is started after a pause"
+    return Started(start.sender, len(start.uris), str(run.id), False, said)
 
 
 def _said(start: Start) -> str:
