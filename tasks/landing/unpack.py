@@ -97,11 +97,15 @@ def measure(
 ) -> Unpacked:
     """Read everything once and keep nothing: proves that a packed file is whole and within its limits.
 
-    Raises `DeliveryRejectedError` as `members_of` does. Costs one decompression, at constant memory.
+    Raises `DeliveryRejectedError` as `members_of` does. Costs one decompression, at constant memory; of a plain file
+    that can seek nothing is read but its beginning, for it has no limits.
     """
     members = size = 0
     for member in members_of(stream, name, limits, on_finding):
         members += 1
+        if member.stream is stream:
+            size += stream.seek(0, io.SEEK_END)
+            continue
         while chunk := member.stream.read(CHUNK_BYTES):
             size += len(chunk)
     return Unpacked(members, size)

@@ -381,3 +381,17 @@ def test_what_comes_out_is_what_zlib_says() -> None:
     content = noise(200_000) + RECORD * 1000
     packed = gzip.compress(content)
     assert unpacked(packed)[0][2] == zlib.decompress(packed, wbits=31)
+
+
+def test_of_a_plain_file_only_the_beginning_is_read_to_measure_it() -> None:
+    class Counting(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            chunk = super().read(size)
+            self.taken += len(chunk)
+            return chunk
+
+    stream = Counting(RECORD * 100_000)
+    assert measure(stream, "dag.mrc") == Unpacked(1, len(RECORD) * 100_000)
+    assert 0 < stream.taken < MIB
