@@ -124,6 +124,7 @@ def _wake_ups(place: Workplace, watcher: Watcher, stop: threading.Event) -> Iter
     """A look now, after each event, and when the last look asked for one; yields after each."""
     with _events(place, stop) as events:
         due = time.monotonic() + watcher.look()
+        log.info("watching %s", place.settings.landing_url)
         yield
         for arrived in events:
             watcher.arrivals.renamed |= arrived.renamed
@@ -179,8 +180,12 @@ def main() -> None:
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Prefect has set up the root logger for itself.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
     watch(load_settings(), stop)
 
 

@@ -32,7 +32,8 @@ SEED = 7
 @contextmanager
 def watching(production: Production) -> Iterator[None]:
     """The drop watcher in a process of its own."""
-    with (production.home.parent / "watcher.log").open("ab") as log:
+    path = production.home.parent / "watcher.log"
+    with path.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "deployments.watcher"],
             env=production.environment,
@@ -41,6 +42,7 @@ def watching(production: Production) -> Iterator[None]:
             stderr=log,
         )
     try:
+        wait_until(lambda: " watching " in path.read_text("utf-8"), 60, "it watches")
         yield
     finally:
         process.terminate()
@@ -118,10 +120,9 @@ def test_a_thousand_files_dropped_at_once_are_each_loaded_once_in_a_handful_of_r
     known = {each["id"] for each in deployed(production).server.flow_runs(flow="supplier-ingest")}
     worker = production.start_worker()
     with watching(production), Memory(worker) as memory:
-        time.sleep(8)  # both have imported what they need
         began = time.monotonic()
         drop_all(files, incoming(production, "NORDBOK"))
-        wait_until(lambda: states(production).get("settled") == FILES, 400, "all are settled", every_seconds=1)
+        wait_until(lambda: states(production).get("settled") == FILES, 500, "all are settled", every_seconds=1)
         took = time.monotonic() - began
         wait_until(
             lambda: {each["state_name"] for each in runs_of(production, known)} == {"Completed"}, 60, "the runs end"
