@@ -6,7 +6,7 @@ One set-based statement a chunk. ISBN is no unique key: a number may lead to man
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,15 +24,43 @@ _STRENGTH = {"control_number": 0, "isbn_a": 1, "035": 2, "issn": 3, "ean": 4, "i
 def find_candidates(
     connection: Connection, delivery_id: int, positions: Collection[int], serial_levels: str
 ) -> FoundBy:
-    """Candidates for the bibs at `positions` of a delivery, in two statements. Deleted bibs are none."""
+    """Candidates for the bibs at `positions` of a delivery, in three statements. Deleted bibs are none."""
     if not positions:
         return {}
     wanted = position_set(connection, delivery_id, positions)
+
+    def at_positions(table: sa.Table) -> sa.Subquery:
+        place = sa.and_(table.c.delivery_id == wanted.c.delivery_id, table.c.position == wanted.c.value)
+        return sa.select(table).select_from(wanted).join(table, place).subquery("ours")
+
+    return _candidates(connection, at_positions, serial_levels)
+
+
+def find_range_candidates(connection: Connection, delivery_id: int, low: int, high: int, serial_levels: str) -> FoundBy:
+    """Candidates for all bibs with `low < position <= high` that are fit to be taken in.
+
+    Most bibs have none, and nothing but their numbers is looked at.
+    """
+
+    def in_range(table: sa.Table) -> sa.Subquery:
+        return sa.select(table).where(_in_range(table, delivery_id, low, high)).subquery("ours")
+
+    found = _candidates(connection, in_range, serial_levels)
+    unfit = sa.select(stage_bib.c.position).where(
+        _in_range(stage_bib, delivery_id, low, high), stage_bib.c.reject_reason != ""
+    )
+    for position in connection.execute(unfit).scalars():
+        found.pop(position, None)
+    return found
+
+
+def _candidates(connection: Connection, staged: Callable[[sa.Table], sa.Subquery], serial_levels: str) -> FoundBy:
+    """`staged` gives the rows of a staging table that are asked about."""
     found: FoundBy = defaultdict(dict)
     for statement in (
-        _by_isbn(wanted),
-        _by_invalid_isbn(wanted),
-        _by_identifier(wanted, serial_levels),
+        _by_isbn(staged(stage_isbn)),
+        _by_invalid_isbn(staged(stage_isbn)),
+        _by_identifier(staged(stage_identifier), serial_levels),
     ):
         for position, bib_id, how in connection.execute(statement):
             known = found[position].get(bib_id)
@@ -41,21 +69,8 @@ def find_candidates(
     return dict(found)
 
 
-def find_range_candidates(connection: Connection, delivery_id: int, low: int, high: int, serial_levels: str) -> FoundBy:
-    """Candidates for all bibs with `low < position <= high`."""
-    positions = connection.execute(
-        sa.select(stage_bib.c.position).where(
-            stage_bib.c.delivery_id == delivery_id,
-            stage_bib.c.position > low,
-            stage_bib.c.position <= high,
-            stage_bib.c.reject_reason == "",
-        )
-    ).scalars()
-    return find_candidates(connection, delivery_id, list(positions), serial_levels)
-
-
-def _by_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
-    ours, theirs = stage_isbn, core_bib_isbn
+def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
+    theirs = core_bib_isbn
     how = sa.case(
         (sa.and_(ours.c.subfield == "a", theirs.c.subfield == "a"), "isbn_a"),
         (sa.and_(ours.c.subfield == "z", theirs.c.subfield == "z"), "isbn_z"),
@@ -63,29 +78,27 @@ def _by_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
     )
     return (
         sa.select(ours.c.position, theirs.c.bib_id, how)
-        .select_from(wanted)
-        .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
+        .select_from(ours)
         .join(theirs, theirs.c.isbn13 == ours.c.isbn13)
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(ours.c.isbn13.is_not(None))
     )
 
 
-def _by_invalid_isbn(wanted: sa.CTE) -> sa.Select[tuple[int, int, str]]:
+def _by_invalid_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
     """The same invalid number on both sides: weak, but better seen than missed."""
-    ours, theirs = stage_isbn, core_bib_isbn
+    theirs = core_bib_isbn
     return (
         sa.select(ours.c.position, theirs.c.bib_id, sa.literal("invalid"))
-        .select_from(wanted)
-        .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
+        .select_from(ours)
         .join(theirs, sa.and_(theirs.c.raw == ours.c.raw, sa.text("core_bib_isbn.status = 'invalid'")))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(ours.c.status == "invalid", ours.c.raw != "")
     )
 
 
-def _by_identifier(wanted: sa.CTE, serial_levels: str) -> sa.Select[tuple[int, int, str]]:
-    ours, theirs = stage_identifier, core_bib_identifier
+def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int, int, str]]:
+    theirs = core_bib_identifier
     # The ISSN of a monograph is its series': it would bring hundreds of candidates, and none of them the book.
     is_serial = sa.exists().where(
         stage_bib.c.delivery_id == ours.c.delivery_id,
@@ -94,8 +107,7 @@ def _by_identifier(wanted: sa.CTE, serial_levels: str) -> sa.Select[tuple[int, i
     )
     return (
         sa.select(ours.c.position, theirs.c.bib_id, ours.c.scheme)
-        .select_from(wanted)
-        .join(ours, sa.and_(ours.c.delivery_id == wanted.c.delivery_id, ours.c.position == wanted.c.value))
+        .select_from(ours)
         .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(sa.or_(ours.c.scheme != "issn", is_serial))

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -22,9 +22,8 @@ from schemas.register.matching import MatchingPolicy
 from schemas.warehouse.core import core_bib, core_bib_isbn
 from schemas.warehouse.raw import raw_delivery, raw_record, record_taken
 from schemas.warehouse.stage import stage_isbn, stage_match, stage_verdict
-from tasks.marc.encode import decode
 from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates
-from tasks.matching.evidence import MatchFeatures, features_of
+from tasks.matching.features import MatchFeatures, stored_features
 from tasks.matching.verdict import Judgement, judge
 from tasks.second_process import in_second_process
 from tasks.warehouse.bulk import bulk_insert, id_set, position_set
@@ -37,12 +36,23 @@ SNAPSHOT = "match_snapshot"
 """Not a stage: its `reached` is the catalogue's change number when matching began."""
 
 
-LARGE_RECORDS = 20_000
-"""From this size on a second process is worth its start (half a second)."""
+WORTH_A_PROCESS = 15_000
+"""Candidates still to be judged from which on a second process is worth its start (half a second, and memory)."""
 RANGES_A_CHUNK = 4
 """Ranges are smaller than chunks of loading, so that two processes have about as much to do."""
 
 Range = tuple[int, int]
+
+
+class JudgedRows(NamedTuple):
+    """The judgements of a range as rows, of `VERDICT_COLUMNS` and of `MATCH_COLUMNS`."""
+
+    verdicts: list[tuple[Any, ...]]
+    candidates: list[tuple[Any, ...]]
+
+    def endings(self) -> Counter[str]:
+        """How many bibs ended in a match, in a review, or as new for all their candidates."""
+        return Counter(ending for _delivery_id, _position, ending, *_ in self.verdicts)
 
 
 def match_delivery(
@@ -57,8 +67,8 @@ def match_delivery(
     """Judge every bib of a delivery against the catalogue as it is now; returns counts by ending.
 
     Rows go to `stage_verdict` and `stage_match`; a bib without candidates leaves no row (it is new). What changes
-    in the catalogue after this is matched again when the bib is loaded. With `second_process` every other range of a
-    large delivery is judged there; the rows are the same.
+    in the catalogue after this is matched again when the bib is loaded. With `second_process` every other range is
+    judged there where many candidates are to be expected; the rows are the same.
     """
     counts: Counter[str] = Counter()
     last = _begin(warehouse, delivery_id)
@@ -67,17 +77,16 @@ def match_delivery(
             if work.is_done:
                 return counts
             ranges = _ranges(work.reached, last, max(1, chunk_records // RANGES_A_CHUNK))
-        judged = _judged(warehouse, delivery_id, ranges, policy, second_process and last >= LARGE_RECORDS)
-        with closing(judged):
-            for (low, high), judgements in zip(ranges, judged, strict=True):
+        with closing(_judged(warehouse, delivery_id, ranges, policy, second_process)) as judged:
+            for (low, high), rows in zip(ranges, judged, strict=True):
                 with chunk(warehouse, delivery_id, STAGE) as work:
                     if work.reached != low or work.is_done:
                         break  # another run at the same delivery was faster: see how far it got
-                    write_judgements(work.connection, delivery_id, judgements)
+                    _write_rows(work.connection, rows)
                     work.advance(high, done_at=now if high >= last else None)
                     if high >= last:
                         set_state(work.connection, delivery_id, DeliveryState.MATCHED, only_from=[DeliveryState.STAGED])
-                counts.update(each.ending for each in judgements.values())
+                counts.update(rows.endings())
 
 
 def _ranges(low: int, last: int, size: int) -> list[Range]:
@@ -87,21 +96,29 @@ def _ranges(low: int, last: int, size: int) -> list[Range]:
 
 def _judged(
     warehouse: Warehouse, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy, second_process: bool
-) -> Generator[dict[int, Judgement], None, None]:
-    """The judgements of each range, in order; every other one from a second process where that is asked for."""
-    if not second_process:
-        for each in ranges:
-            yield judge_range(warehouse, delivery_id, each, policy)
-        return
+) -> Generator[JudgedRows, None, None]:
+    """The judgements of each range, in order; from two processes as soon as those so far promise work for two."""
+    candidates = 0
+    for number, each in enumerate(ranges, start=1):
+        judged = judge_range(warehouse, delivery_id, each, policy)
+        yield judged
+        candidates += len(judged.candidates)
+        waiting = ranges[number:]
+        if second_process and candidates * len(waiting) >= WORTH_A_PROCESS * number:
+            yield from _judged_by_two(warehouse, delivery_id, waiting, policy)
+            return
+
+
+def _judged_by_two(
+    warehouse: Warehouse, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy
+) -> Iterator[JudgedRows]:
     url = warehouse.engine.url.render_as_string(hide_password=False)
     with closing(in_second_process(judge_ranges, url, delivery_id, ranges[1::2], policy)) as elsewhere:
         for number, each in enumerate(ranges):
             yield next(elsewhere) if number % 2 else judge_range(warehouse, delivery_id, each, policy)
 
 
-def judge_ranges(
-    url: str, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy
-) -> Iterator[dict[int, Judgement]]:
+def judge_ranges(url: str, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy) -> Iterator[JudgedRows]:
     """What a second process does: its own connection, and the judgements of `ranges` in order."""
     warehouse = connect(url)
     try:
@@ -111,11 +128,11 @@ def judge_ranges(
         warehouse.dispose()
 
 
-def judge_range(warehouse: Warehouse, delivery_id: int, within: Range, policy: MatchingPolicy) -> dict[int, Judgement]:
+def judge_range(warehouse: Warehouse, delivery_id: int, within: Range, policy: MatchingPolicy) -> JudgedRows:
     """Judge the bibs of a range of positions against the catalogue as it is at this moment."""
     with warehouse.read() as connection:
         found = find_range_candidates(connection, delivery_id, *within, policy.serial_levels)
-        return judge_candidates(connection, delivery_id, found, policy)
+        return _rows(delivery_id, _judgements(connection, delivery_id, found, policy))
 
 
 def _begin(warehouse: Warehouse, delivery_id: int) -> int:
@@ -148,18 +165,20 @@ def judge_candidates(
     connection: Connection, delivery_id: int, found: FoundBy, policy: MatchingPolicy
 ) -> dict[int, Judgement]:
     """Judge each position against its candidates. Reads both sides in a few statements, whatever their number."""
+    return dict(_judgements(connection, delivery_id, found, policy))
+
+
+def _judgements(
+    connection: Connection, delivery_id: int, found: FoundBy, policy: MatchingPolicy
+) -> Iterator[tuple[int, Judgement]]:
+    """As `judge_candidates`, one at a time: the evidence of a range need not be held as objects."""
     if not found:
-        return {}
+        return
     incoming = _incoming_features(connection, delivery_id, found)
     existing = existing_features(connection, {bib_id for candidates in found.values() for bib_id in candidates})
-    return {
-        position: judge(
-            incoming[position],
-            [(bib_id, existing[bib_id], how) for bib_id, how in sorted(candidates.items())],
-            policy,
-        )
-        for position, candidates in found.items()
-    }
+    for position, candidates in found.items():
+        features = [(bib_id, existing[bib_id], how) for bib_id, how in sorted(candidates.items())]
+        yield position, judge(incoming[position], features, policy)
 
 
 def _incoming_features(
@@ -182,7 +201,7 @@ def _incoming_features(
             sa.and_(wanted.c.delivery_id == raw_record.c.delivery_id, wanted.c.value == raw_record.c.position),
         )
     )
-    return {position: features_of(decode(bytes(content)), isbns.get(position, ())) for position, content in rows}
+    return {position: stored_features(content, isbns.get(position, ())) for position, content in rows}
 
 
 def existing_features(connection: Connection, bib_ids: Collection[int]) -> dict[int, MatchFeatures]:
@@ -196,7 +215,7 @@ def existing_features(connection: Connection, bib_ids: Collection[int]) -> dict[
         )
     )
     rows = connection.execute(bib_content(wanted))
-    return {bib_id: features_of(decode(bytes(content)), isbns.get(bib_id, ())) for bib_id, content in rows}
+    return {bib_id: stored_features(content, isbns.get(bib_id, ())) for bib_id, content in rows}
 
 
 def bib_content(wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, bytes]]:
@@ -223,7 +242,7 @@ def _isbn_columns(table: sa.Table) -> list[sa.Column[Any]]:
 def _isbns_by_id(rows: Iterable[Any]) -> dict[int, list[IsbnFact]]:
     grouped: dict[int, list[IsbnFact]] = defaultdict(list)
     for key, *fact in rows:
-        grouped[key].append(IsbnFact(*fact))
+        grouped[key].append(IsbnFact._make(fact))
     return grouped
 
 
@@ -233,28 +252,23 @@ VERDICT_COLUMNS = ("delivery_id", "position", "ending", "bib_id", "rule", "reaso
 
 def write_judgements(connection: Connection, delivery_id: int, judged: dict[int, Judgement]) -> None:
     """Store judgements in `stage_verdict` and `stage_match`."""
-    bulk_insert(
-        connection,
-        stage_verdict,
-        VERDICT_COLUMNS,
-        [
-            (delivery_id, position, str(each.ending), each.bib_id, each.rule, each.reason)
-            for position, each in judged.items()
-        ],
-    )
-    bulk_insert(
-        connection,
-        stage_match,
-        MATCH_COLUMNS,
-        [
-            (
-                delivery_id, position, candidate.bib_id, str(candidate.verdict), candidate.score, candidate.rule,
-                orjson.dumps(candidate.evidence).decode(),
-            )
-            for position, each in judged.items()
-            for candidate in each.candidates
-        ],
-    )  # fmt: skip
+    _write_rows(connection, _rows(delivery_id, judged.items()))
+
+
+def _rows(delivery_id: int, judged: Iterable[tuple[int, Judgement]]) -> JudgedRows:
+    rows = JudgedRows([], [])
+    for position, (ending, bib_id, rule, reason, candidates) in judged:
+        rows.verdicts.append((delivery_id, position, str(ending), bib_id, rule, reason))
+        rows.candidates.extend(
+            (delivery_id, position, each_id, str(verdict), score, its_rule, orjson.dumps(evidence).decode())
+            for each_id, verdict, score, its_rule, evidence in candidates
+        )
+    return rows
+
+
+def _write_rows(connection: Connection, rows: JudgedRows) -> None:
+    bulk_insert(connection, stage_verdict, VERDICT_COLUMNS, rows.verdicts)
+    bulk_insert(connection, stage_match, MATCH_COLUMNS, rows.candidates)
 
 
 def forget_judgements(connection: Connection, delivery_id: int, positions: Collection[int]) -> None:
