@@ -21,6 +21,8 @@ class DeliverySummary:
     is_repeat: bool = False
     """It had been settled before: recognised, no effect."""
     is_preview: bool = False
+    docs_uri: str = ""
+    """The page of its quality check; empty until it has been made."""
     records_unreadable: int = 0
     bibs: dict[str, int] = field(default_factory=dict)
     holdings: dict[str, int] = field(default_factory=dict)

@@ -43,11 +43,19 @@ def list_plans(as_json: AsJson = False) -> None:
 def show(plan_hash: PlanHash, as_json: AsJson = False) -> None:
     """Show every class of change of one plan, with the limit and what was decided."""
     from tasks.plans import store
+    from tasks.warehouse.overview import deliveries
 
     settings = place.settings()
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         rows = _documents(store.show(connection, plan_hash))
-    Output(as_json).show({"plans": rows}, lambda console: _render(console, settings, rows, f"Plan {plan_hash}"))
+        about = deliveries(connection, {row["delivery_id"] for row in rows if row["delivery_id"] is not None})
+    pages = {each.delivery_id: each.docs_uri for each in about if each.docs_uri}
+
+    def render(console: Console) -> None:
+        _render(console, settings, rows, f"Plan {plan_hash}")
+        prose(console, *(f"Data Docs of delivery {number}: {uri}" for number, uri in pages.items()))
+
+    Output(as_json).show({"plans": rows, "data_docs": pages}, render)
 
 
 @command(app, "approve", "samkat plans approve 3f2a9c01 --by 'Anna Berg'")

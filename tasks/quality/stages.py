@@ -218,7 +218,8 @@ def summarise(
     if run_id() is not None:
         title = f"{subject}: dry run, nothing settled" if previews is not None else subject
         key = re.sub(r"[^a-z0-9-]", "-", f"deliveries-{subject}".lower())
-        create_markdown_artifact(as_markdown(title, found), key=key, description="What came in and what became of it")
+        text = as_markdown(title, found, place.settings.data_docs_index)
+        create_markdown_artifact(text, key=key, description="What came in and what became of it")
     stopped = [each for each in found if each.reason.startswith(STOPPED) and each.state not in _ENDED]
     if stopped:
         raise SamkatError(

@@ -51,6 +51,7 @@ def _summary(row: sa.Row[Any], preview: Mapping[str, int] | None) -> DeliverySum
         state=row.state,
         reason=row.hold_reason or "",
         is_preview=preview is not None,
+        docs_uri=row.docs_uri or "",
         records_unreadable=row.records_unreadable,
         bibs=counted("bib", BIB_COUNTS),
         holdings=counted("holding", HOLDING_COUNTS),
@@ -68,8 +69,11 @@ def totals(found: Sequence[DeliverySummary]) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def as_markdown(title: str, found: Sequence[DeliverySummary]) -> str:
-    """The artifact of a run: chart and table. Long runs show the first deliveries and say how many there are."""
+def as_markdown(title: str, found: Sequence[DeliverySummary], docs_index: str = "") -> str:
+    """The artifact of a run: chart and table. Long runs show the first deliveries and say how many there are.
+
+    A file's name leads to its Data Docs, where they have been made; `docs_index` leads to those that come later.
+    """
     counts = totals(found)
     lines = [
         f"# {title}",
@@ -89,6 +93,8 @@ def as_markdown(title: str, found: Sequence[DeliverySummary]) -> str:
     reasons = [f"* {each.name}: {each.reason}" for each in found if each.reason][:MOST_ROWS]
     if reasons:
         lines += ["", "## Why something waits or was rejected", "", *reasons]
+    if docs_index:
+        lines += ["", f"[Data Docs]({docs_index}) of the deliveries; new ones are there soon after the run."]
     return "\n".join(lines)
 
 
@@ -96,12 +102,18 @@ def _row(each: DeliverySummary) -> str:
     bibs, holdings = each.bibs, each.holdings
     shelved = sum(holdings.get(name, 0) for name in ("created", "updated", "unchanged", "deleted"))
     cells = [
-        each.delivery_id, each.name.replace("|", "\\|"), each.state, bibs.get("read", 0), bibs.get("created", 0),
+        each.delivery_id, _linked(each), each.state, bibs.get("read", 0), bibs.get("created", 0),
         bibs.get("replaced", 0), bibs.get("kept", 0), bibs.get("review", 0), bibs.get("rejected", 0),
         holdings.get("read", 0), shelved, holdings.get("waiting", 0), holdings.get("refused", 0),
         holdings.get("rejected", 0), each.records_unreadable,
     ]  # fmt: skip
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _linked(each: DeliverySummary) -> str:
+    """The file's name, as a link where its Data Docs are there. A name can never end the cell or the link."""
+    name = "".join(f"\\{letter}" if letter in "\\|[]`<>" else letter for letter in each.name)
+    return f"[{name}]({each.docs_uri})" if each.docs_uri else name
 
 
 def chart_uri(counts: Mapping[str, int]) -> str:
