@@ -280,3 +280,24 @@ class TestAdopting:
         with pytest.raises(KeyRefusedError, match="backslash"):
             kept.zone.adopt(tmp_path / "a\\b.mrc", "BOKAB")
         assert kept.everything() == {}
+
+
+class TestStored:
+    def test_every_file_of_an_area_is_told_with_its_size_and_time(self, kept: KeptZone) -> None:
+        old = 1_700_000_000
+        kept.drop("rejects/BOKAB/1/list.txt", b"12345", at=old)
+        kept.drop("rejects/BOKAB/1/errors.csv", b"1", at=old)
+        kept.drop("rejectsX/a.txt", b"1")
+        kept.zone.put("reports/overview/latest.html", b"123")
+        kept.drop("rejects/.hidden", b"1")
+        found = sorted(kept.zone.stored(Area.REJECTS))
+        assert [(each.key, each.size) for each in found] == [
+            ("rejects/BOKAB/1/errors.csv", 1),
+            ("rejects/BOKAB/1/list.txt", 5),
+        ]
+        assert {each.modified_at for each in found} == {datetime.fromtimestamp(old, UTC)}
+        assert [kept.zone.exists(each.uri) for each in found] == [True, True]
+        assert [each.key for each in kept.zone.stored(Area.REPORTS)] == ["reports/overview/latest.html"]
+
+    def test_an_area_without_files_has_none(self, kept: KeptZone) -> None:
+        assert list(kept.zone.stored(Area.HANDED)) == []
