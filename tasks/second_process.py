@@ -4,8 +4,8 @@ The second process is a fresh interpreter that runs this module and nothing else
 caller's main module into it again (under Prefect seconds of imports, and as much memory), and a fork would share the
 caller's database connections.
 
-Frames go through one pipe: the second process is one item ahead, then it waits. It ends when its pipe closes, so it
-never outlives the first one by more than an item.
+Frames go through one pipe, and some wait here (`AHEAD`), so that the second process goes on while this one is at
+something else. It ends when its pipe closes, so it never outlives the first one by more than an item.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import pickle
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from queue import Empty, Queue
 from typing import IO, Any, ParamSpec, TypeVar
 
 from schemas.errors import SamkatError
@@ -25,6 +28,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _FRAME = struct.Struct(">cQ")
+_Frames = Queue[tuple[bytes, bytes]]
+AHEAD = 2
+"""Frames that wait, besides the one that is taken and the one that is being made."""
 _ITEM, _ERROR, _END = b"P", b"E", b"Z"
 
 
@@ -44,22 +50,38 @@ def in_second_process(
     )
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
+    waiting: _Frames = Queue(AHEAD)
+    reader = threading.Thread(target=_read_ahead, args=(process.stdout, waiting), daemon=True)
+    reader.start()
     try:
         with process.stdin as sink:
             sink.write(job)
-        yield from _items(process.stdout, process)
+        yield from _items(waiting, process)
     finally:
         process.kill()
+        while reader.is_alive():
+            with suppress(Empty):
+                waiting.get(timeout=0.01)
         process.stdout.close()
         process.wait()
 
 
-def _items(source: IO[bytes], process: subprocess.Popen[bytes]) -> Iterator[Any]:
-    while True:
+def _read_ahead(source: IO[bytes], waiting: _Frames) -> None:
+    """Take frames out of the pipe until the last one; one without a kind where it broke off."""
+    kind = _ITEM
+    while kind == _ITEM:
         head = source.read(_FRAME.size)
         kind, size = _FRAME.unpack(head) if len(head) == _FRAME.size else (b"", 0)
         payload = source.read(size)
-        if not kind or len(payload) < size:
+        if len(payload) < size:
+            kind = b""
+        waiting.put((kind, payload))
+
+
+def _items(waiting: _Frames, process: subprocess.Popen[bytes]) -> Iterator[Any]:
+    while True:
+        kind, payload = waiting.get()
+        if not kind:
             raise SamkatError(
                 f"the second process ended unexpectedly (exit status {process.wait()})",
                 remedy="run it again; if it happens again, set SAMKAT_SECOND_PROCESS=false and see the log",

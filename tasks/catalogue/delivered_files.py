@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import DeliveryRejectedError
 from schemas.marc import StagedPiece
-from tasks.catalogue.staging import RowBatch, StagedMember, StagingRules, row_batches
+from tasks.catalogue.side_by_side import is_plain_iso, rows_side_by_side
+from tasks.catalogue.staged_rows import BatchColumns, RowBatch, StagedMember, StagingRules, row_batches
 from tasks.landing.unpack import Member, UnpackLimits, members_of
 from tasks.marc.reading import ReadingRules, open_delivery
+from tasks.second_process import in_second_process
 
 BATCH = 2_000
 UNREADABLE_MEMBER_BYTES = 1024 * 1024
@@ -25,12 +28,29 @@ def rows_of_stream(
     return row_batches(delivery_id, staged_members(stream, name, reading, limits), rules, size)
 
 
-def rows_of_file(
+def columns_of_file(
     path: Path, name: str, delivery_id: int, reading: ReadingRules, rules: StagingRules, limits: UnpackLimits, size: int
-) -> Iterator[RowBatch]:
+) -> Iterator[BatchColumns]:
     """As `rows_of_stream`, of a file that this process opens itself: what a second process runs."""
     with path.open("rb") as stream:
-        yield from rows_of_stream(stream, name, delivery_id, reading, rules, limits, size)
+        for batch in rows_of_stream(stream, name, delivery_id, reading, rules, limits, size):
+            yield batch.columns()
+
+
+def rows_of_file(
+    path: Path, name: str, delivery_id: int, reading: ReadingRules, rules: StagingRules, limits: UnpackLimits, size: int
+) -> Generator[RowBatch]:
+    """As `rows_of_stream`, of a large file, which two processes read: two cores are busy until its end.
+
+    A plain ISO2709 file is read block by block, some here and some there; any other one as a whole there, while its
+    rows are written here.
+    """
+    if is_plain_iso(path, name, reading):
+        yield from rows_side_by_side(path, name, delivery_id, reading, rules)
+        return
+    with closing(in_second_process(columns_of_file, path, name, delivery_id, reading, rules, limits, size)) as there:
+        for columns in there:
+            yield columns.rows()
 
 
 def staged_members(stream: BinaryIO, name: str, rules: ReadingRules, limits: UnpackLimits) -> Iterator[StagedMember]:

@@ -24,12 +24,12 @@ from tasks.catalogue.holding_lines import LIBRARY
 from tasks.catalogue.levels import LevelReading
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.promises import BrokenPromiseError, require_promises
-from tasks.catalogue.staging import RowBatch, StagingRules, forget_staged, stage_delivery
+from tasks.catalogue.staged_rows import RowBatch, StagingRules
+from tasks.catalogue.staging import forget_staged, stage_delivery
 from tasks.landing.receiving import original, reject
 from tasks.marc.reading import ReadingRules
 from tasks.plans.store import SUPERSEDED_BY, approve, show
 from tasks.plans.store import reject as reject_plan
-from tasks.second_process import in_second_process
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ledger import delivery, set_state
@@ -111,12 +111,12 @@ def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
 def _row_batches(
     place: Workplace, row: sa.Row[Any], uri: str, reading: ReadingRules, rules: StagingRules
 ) -> Iterator[Iterator[RowBatch]]:
-    """The delivery's rows: of a large file from a second process, so that parsing and writing go on side by side."""
+    """The delivery's rows: of a large file with the help of a second process."""
     arguments = (row.name, row.delivery_id, reading, rules, place.unpack_limits)
     size = place.settings.chunk_records
     path = place.zone.local_path(uri)
     if path is not None and place.settings.second_process and row.bytes >= LARGE_BYTES:
-        with closing(in_second_process(rows_of_file, path, *arguments, min(size, PIECES_A_FRAME))) as batches:
+        with closing(rows_of_file(path, *arguments, min(size, PIECES_A_FRAME))) as batches:
             yield batches
     else:
         with place.zone.open(uri) as stream:

@@ -37,13 +37,13 @@ class Piece(NamedTuple):
     defect: str = ""
 
 
-def split_pieces(stream: BinaryIO, *, max_piece_bytes: int = MAX_PIECE_BYTES) -> Iterator[Piece]:
-    """The pieces of a stream, in constant memory; offsets count from where the stream stands.
+def split_pieces(stream: BinaryIO, *, max_piece_bytes: int = MAX_PIECE_BYTES, first_offset: int = 0) -> Iterator[Piece]:
+    """The pieces of a stream, in constant memory; where the stream stands is the offset `first_offset`.
 
     `content` holds the terminator where there is one. Bytes behind the last terminator are a piece, unless they are
     blank. A piece in which another record begins (the first one lost its end) comes out as two.
     """
-    for offset, content in _between_terminators(stream, max_piece_bytes):
+    for offset, content in _between_terminators(stream, max_piece_bytes, first_offset):
         if len(content) < max_piece_bytes:
             yield from _pieces(offset, content)
             continue
@@ -136,9 +136,8 @@ def _tags_of(fields: int) -> struct.Struct:
     return struct.Struct("3s9x" * fields)
 
 
-def _between_terminators(stream: BinaryIO, max_piece_bytes: int) -> Iterator[tuple[int, bytes]]:
+def _between_terminators(stream: BinaryIO, max_piece_bytes: int, offset: int) -> Iterator[tuple[int, bytes]]:
     """(offset, bytes with their terminator), nothing left out, cut where they grow too long."""
-    offset = 0
     kept: list[bytes] = []
     kept_size = 0
     while chunk := stream.read(CHUNK_BYTES):

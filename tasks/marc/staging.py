@@ -41,6 +41,18 @@ class ReadRecord(NamedTuple):
     is_clean: bool
 
 
+class Before(NamedTuple):
+    """What the pieces before a piece say about a holding: the bib it belongs to, and whether that is certain."""
+
+    bib_number: str | None = None
+    """001 of the last bib; None where there was none."""
+    doubtful_position: int | None = None
+    """Of a piece behind that bib which cannot be read and may be a bib."""
+
+
+NOTHING_BEFORE = Before()
+
+
 class Stager:
     """Stages the pieces of one member of a delivery, in order.
 
@@ -48,14 +60,26 @@ class Stager:
     the holding is not given to the wrong one: it keeps a `reject_reason`, unless its 004 names the bib it follows.
     """
 
-    def __init__(self, rules: ReadingRules, member_no: int, first_position: int, *, encoding: str = "") -> None:
+    def __init__(
+        self,
+        rules: ReadingRules,
+        member_no: int,
+        first_position: int,
+        *,
+        encoding: str = "",
+        before: Before = NOTHING_BEFORE,
+    ) -> None:
         self._rules = rules
         self._normaliser = rules.normaliser
         self._member_no = member_no
         self._position = first_position
         self._encoding = encoding
-        self._bib_number: str | None = None
-        self._doubtful_position: int | None = None
+        self._bib_number, self._doubtful_position = before
+
+    @property
+    def before(self) -> Before:
+        """What the pieces so far say about the next one."""
+        return Before(self._bib_number, self._doubtful_position)
 
     def stage(self, piece: Piece) -> StagedPiece:
         """The next piece, read, normalised, with its facts; an unreadable one with its reason."""

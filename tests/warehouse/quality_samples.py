@@ -25,7 +25,8 @@ from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.levels import LevelReading
-from tasks.catalogue.staging import StagedMember, StagingRules, row_batches, stage_delivery
+from tasks.catalogue.staged_rows import StagedMember, StagingRules, row_batches
+from tasks.catalogue.staging import stage_delivery
 from tasks.quality.data_docs import DocsRequest
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Arrival, register_arrival

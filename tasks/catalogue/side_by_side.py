@@ -1,0 +1,105 @@
+"""The rows of a large plain ISO2709 file, made by two processes: some blocks of it here, the others there.
+
+The second process makes the rows of most blocks, since this one writes all of them, in order. It counts
+positions from 1 in each block; they are moved up here, where the blocks before have been counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.errors import DeliveryRejectedError
+from tasks.catalogue.staged_rows import BatchColumns, RowBatch, StagingRules
+from tasks.landing.packing import packing_of
+from tasks.marc.blocks import BLOCK_BYTES, Block, blocks_of, pieces_of_block
+from tasks.marc.reading import ReadingRules
+from tasks.marc.sniffing import HEAD_BYTES, format_of
+from tasks.marc.staging import NOTHING_BEFORE, Before, Stager
+from tasks.second_process import in_second_process
+
+HERE_EVERY = 3
+"""Every so many-th block is read in this process, the first one while the second process is starting."""
+
+
+def is_plain_iso(path: Path, name: str, reading: ReadingRules) -> bool:
+    """Whether a file is ISO2709 as it is, in a format that the sender may use. What is wrong with it is not said."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    try:
+        return not packing_of(head) and format_of(head, file=name) == "iso2709" and "iso2709" in reading.formats
+    except DeliveryRejectedError:
+        return False
+
+
+def rows_side_by_side(
+    path: Path,
+    name: str,
+    delivery_id: int,
+    reading: ReadingRules,
+    rules: StagingRules,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[RowBatch]:
+    """The rows of the file, a batch a block, in order. Raises `DeliveryRejectedError` where it holds no record."""
+    with path.open("rb") as stream:
+        blocks = list(blocks_of(stream, block_bytes))
+        elsewhere = [block for number, block in enumerate(blocks) if number % HERE_EVERY]
+        maker = _Maker(stream, name, delivery_id, reading, rules)
+        with closing(in_second_process(columns_of_blocks, path, elsewhere, name, delivery_id, reading, rules)) as there:
+            for number, block in enumerate(blocks):
+                batch = next(there).rows(maker.position - 1) if number % HERE_EVERY else maker.rows(block)
+                if not batch.stands_alone():
+                    batch = maker.rows(block)
+                if batch.raw:
+                    maker.go_on_after(batch)
+                    yield batch
+    if maker.position == 1:
+        raise DeliveryRejectedError("the file holds no record", file=name, remedy="send it again with its records")
+
+
+class _Maker:
+    """Makes rows of blocks, and keeps what the blocks so far say about the next one."""
+
+    def __init__(
+        self, stream: BinaryIO, name: str, delivery_id: int, reading: ReadingRules, rules: StagingRules
+    ) -> None:
+        self.position = 1
+        """Of the first piece of the next block."""
+        self._stream = stream
+        self._name = name
+        self._delivery_id = delivery_id
+        self._reading = reading
+        self._rules = rules
+        self._before = self._after = NOTHING_BEFORE
+        self._bib_position: int | None = None
+
+    def rows(self, block: Block) -> RowBatch:
+        """The rows of the next block."""
+        stager = Stager(self._reading, 0, self.position, before=self._before)
+        batch = RowBatch(self._delivery_id, 0, self._name, "iso2709")
+        bib_position = self._bib_position
+        for piece in pieces_of_block(self._stream, block):
+            staged = stager.stage(piece)
+            if staged.record_type == "bib":
+                bib_position = staged.position
+            batch.add(staged, bib_position, self._rules)
+        self._after = stager.before
+        return batch
+
+    def go_on_after(self, batch: RowBatch) -> None:
+        """Take in that `batch` holds the next block: one that stands alone, or the last one made here."""
+        number, position = batch.last_bib()
+        self._before = Before(number) if batch.stands_alone() else self._after
+        self._bib_position = position or self._bib_position
+        self.position = batch.last_position + 1
+
+
+def columns_of_blocks(
+    path: Path, blocks: Sequence[Block], name: str, delivery_id: int, reading: ReadingRules, rules: StagingRules
+) -> Iterator[BatchColumns]:
+    """The rows of some blocks, each counted from 1: what the second process runs."""
+    with path.open("rb") as stream:
+        for block in blocks:
+            yield _Maker(stream, name, delivery_id, reading, rules).rows(block).columns()
