@@ -41,13 +41,13 @@ def samkat(environment: dict[str, str], *arguments: str) -> Done:
     return run([SAMKAT, *arguments], environment)
 
 
-def run(command: Sequence[str], environment: dict[str, str]) -> Done:
+def run(command: Sequence[str], environment: dict[str, str], cwd: Path | None = None) -> Done:
     """Run a program to its end; files take its output, so that nobody has to read along."""
     folder = Path(environment["SAMKAT_HOME"]).parent
     out, err = folder / ".out", folder / ".err"
     with out.open("wb") as to_out, err.open("wb") as to_err:
         began = time.monotonic()
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=to_out, stderr=to_err)
+        process = subprocess.Popen(command, env=environment, cwd=cwd or folder, stdout=to_out, stderr=to_err)
         _, status, usage = os.wait4(process.pid, 0)
         lasted = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
