@@ -59,7 +59,7 @@ def form_page(deployment: str) -> str | None:
 def start_where_somebody_listens(
     deployment: str, parameters: dict[str, Any], *, idempotency_key: str, limit_seconds: float = 0
 ) -> FlowRun | None:
-    """A run of the deployment (`flow/name`); None where it does not exist, is paused, or nobody looks for its runs.
+    """A run of the deployment (`flow/name`); None where it does not exist, or nobody looks for its runs.
 
     Waits until the run has ended, at most `limit_seconds`. The same key gives the same run.
     """
@@ -68,7 +68,7 @@ def start_where_somebody_listens(
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound:
             return None
-    if found.paused or found.status != DeploymentStatus.READY:
+    if found.status != DeploymentStatus.READY:
         return None
     started: Any = run_deployment(
         found.id, parameters=parameters, idempotency_key=idempotency_key, timeout=limit_seconds, poll_interval=1
