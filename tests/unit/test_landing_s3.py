@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from urllib3 import HTTPResponse
 
 from schemas.errors import ConfigurationError
 from tasks.landing import bucket as bucket_requests
@@ -25,7 +27,7 @@ from tasks.landing.bucket_listing import listed_object
 from tasks.landing.fingerprint import fingerprint_of
 from tasks.landing.opening import open_zone
 from tasks.landing.s3 import S3Zone
-from tasks.landing.zone import ContentChangedError, NotLandedError, StoreAwayError, UnreadableFileError
+from tasks.landing.zone import ContentChangedError, KeyTakenError, NotLandedError, StoreAwayError, UnreadableFileError
 from tasks.stage import is_passing
 from tests.landing_zones import BucketKept
 from tests.object_store import ObjectStore, client_environment, free_port
@@ -34,6 +36,7 @@ RECORD = b"00026nam a2200025   4500\x1e\x1d"
 MIB = 1024 * 1024
 LARGE = bytes(range(256)) * (44 * 1024)
 """11 MiB, no two pieces alike in place."""
+NOT_IMPLEMENTED = b"<?xml version='1.0'?><Error><Code>NotImplemented</Code><Message>A header ...</Message></Error>"
 SLOW_DOWN = (
     b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
@@ -250,6 +253,28 @@ class TestMoving:
         when(kept.zone, "CopyObject", lambda: other.move(uri, "archive/BOKAB/a.mrc", sha256=self.SHA))
         kept.zone.move(uri, "archive/BOKAB/a.mrc", sha256=self.SHA)
         assert kept.everything() == {"archive/BOKAB/a.mrc": RECORD}
+
+
+def test_a_store_that_refuses_conditions_is_asked_without(kept: BucketKept) -> None:
+    # No server at hand answers so; the answer is given in its place, right where the request would be sent.
+    refused: list[str] = []
+
+    def refuse(request: Any, **_: Any) -> AWSResponse | None:
+        conditions = [name for name in request.headers if name.lower() in ("if-none-match", "if-match")]
+        if not conditions or request.method not in ("PUT", "DELETE"):
+            return None
+        refused.append(request.method)
+        raw = HTTPResponse(io.BytesIO(NOT_IMPLEMENTED), preload_content=False)
+        return AWSResponse(request.url, 501, {"Content-Length": str(len(NOT_IMPLEMENTED))}, raw)
+
+    client_of(kept.zone).meta.events.register("before-send.s3", refuse)
+    uri = kept.drop("incoming/BOKAB/a.mrc", RECORD)
+    kept.zone.put("reports/a.txt", b"one")
+    with pytest.raises(KeyTakenError):
+        kept.zone.put("reports/a.txt", b"two")
+    kept.zone.move(uri, "archive/BOKAB/a.mrc")
+    assert kept.everything() == {"reports/a.txt": b"one", "archive/BOKAB/a.mrc": RECORD}
+    assert set(refused) == {"PUT", "DELETE"}
 
 
 class _Busy(http.server.BaseHTTPRequestHandler):
