@@ -16,9 +16,11 @@ from prefect import Flow
 
 import flows
 from config.settings import SAMPLE_REGISTER
+from deployments.registry import deployed
 from schemas.warehouse.core import core_run
 from tasks.workplace import Workplace
 from tests.flows.runs import run
+from tests.unit.test_docs_flows import FLOWS
 from tests.warehouse.pipeline import land
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +93,23 @@ def test_a_flow_bears_the_name_of_its_module_and_says_what_it_does(module: str) 
     assert 0 < flow.timeout_seconds <= 24 * 3600
     assert flow.persist_result is False
     assert f"\n## {flow.name}\n" in (ROOT / "docs" / "flows.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("module", _modules())
+def test_a_flow_is_deployed_with_owner_limit_and_page_and_its_stages_are_tried_again(module: str) -> None:
+    flow = _flow_of(module)
+    entry = deployed(flow.name)
+    assert entry.entrypoint == f"flows/{module}.py:{module}"
+    assert entry.owner in ("operator", "cataloguer")
+    assert entry.limit >= 1
+    assert entry.description.endswith(".")
+    assert (ROOT / entry.docs.partition("#")[0]).is_file()
+    assert entry.parameters.keys() <= flow.parameters.properties.keys()
+    needed = set(flow.parameters.required) - entry.parameters.keys()
+    assert entry.cron is None or needed == set(), f"a scheduled run of {flow.name} would lack {needed}"
+    stages = FLOWS[flow.name].stages
+    assert stages
+    assert [each.title for each in stages if each.retries < 1] == []
 
 
 @pytest.mark.parametrize("module", _modules())
