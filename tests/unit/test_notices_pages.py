@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +13,7 @@ from lxml import html
 from schemas.outcomes import HoldingOutcome
 from tasks.notices.corrections import CorrectionEffect, CorrectionLine, compose_correction
 from tasks.notices.digest import compose_library_digest
+from tasks.notices.feed_report import FeedReport, WrongFeed, compose_feed_report
 from tasks.notices.holds import HeldClass, compose_held
 from tasks.notices.message import Message
 from tasks.notices.rejects import RejectedFile, compose_supplier_rejects
@@ -69,7 +71,16 @@ def a_correction(language: str, text: str = "Husdjur") -> Message:
     return compose_correction(correction(*lines, language=language, library_name=text), CATALOGUE, SENDER)
 
 
-KINDS = [a_digest, some_rejects, a_worklist, a_hold, a_correction]
+def a_feed_report(language: str, text: str = "Husdjur") -> Message:
+    at = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    feeds = (
+        WrongFeed(text, text, at, None, 3, Reason("feed_missing")),
+        WrongFeed(text, text, at, at, 0, Reason("odd", text)),
+    )
+    return compose_feed_report(FeedReport("drift@x.example", language, at.date(), feeds), CATALOGUE, SENDER)
+
+
+KINDS = [a_digest, some_rejects, a_worklist, a_hold, a_correction, a_feed_report]
 LANGUAGES = ["da", "en", "no", "sv"]
 every_kind = pytest.mark.parametrize("compose", KINDS, ids=lambda each: each.__name__)
 every_language = pytest.mark.parametrize("language", LANGUAGES)
