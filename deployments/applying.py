@@ -26,9 +26,9 @@ from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
 from config.settings import Settings
-from deployments.automations import AUTOMATIONS, HEARTBEAT_SECONDS
+from deployments.automations import AUTOMATIONS
 from deployments.prefect_file import pull_steps
-from deployments.registry import COLLISION_STRATEGY, DEPLOYED, POOL, Deployed
+from deployments.registry import COLLISION_STRATEGY, DEPLOYED, HEARTBEAT_SECONDS, POOL, Deployed
 from schemas.errors import ConfigurationError
 
 POOL_DESCRIPTION = "Samkat's flows, each in a process of its own on a machine where a worker runs."

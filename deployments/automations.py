@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-HEARTBEAT_SECONDS = 30
-"""How often a run says that it lives: PREFECT_FLOWS_HEARTBEAT_FREQUENCY of every process that runs flows."""
+from deployments.registry import HEARTBEAT_SECONDS
+
 SILENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 """After so much silence a run is taken to be dead. A window under three heartbeats crashed healthy paused runs."""
 TELL_OPERATOR = "tell-operator/tell-operator"

@@ -30,6 +30,7 @@ from typing import IO, Literal
 
 from config.settings import Settings, environment_for_children
 from deployments.login import known_login, make_login
+from deployments.registry import HEARTBEAT_SECONDS
 from deployments.server_probe import HOST, any_free_port, is_answering, is_free, is_server_of
 from schemas.errors import ConfigurationError, SamkatError
 
@@ -127,6 +128,8 @@ def client_environment(settings: Settings, address: ServerAddress) -> dict[str, 
     Samkat's own settings are among them, so that flows started elsewhere by this process see the same ones.
     """
     environment = {**environment_for_children(settings), **_QUIET, "PREFECT_API_URL": address.api_url}
+    # Else a run by hand would be silent for three minutes, and be taken for dead in the second.
+    environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = str(HEARTBEAT_SECONDS)
     if address.is_own:
         environment["PREFECT_HOME"] = str(settings.prefect_home)
         # A company proxy must not be asked for the way to this machine.

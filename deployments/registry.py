@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 POOL = "samkat"
 """The work pool whose workers run everything."""
+HEARTBEAT_SECONDS = 30
+"""How often a run says that it lives: PREFECT_FLOWS_HEARTBEAT_FREQUENCY of every process that runs flows."""
 COLLISION_STRATEGY = "ENQUEUE"
 """A run over the limit waits. CANCEL_NEW can wedge on a run that is stuck Pending."""
 

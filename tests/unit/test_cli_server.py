@@ -15,6 +15,7 @@ import pytest
 from config.settings import Settings
 from deployments.cli.app import run
 from deployments.local_server import ServerError, client_environment, ensure_server, server_status, stop_server
+from deployments.registry import HEARTBEAT_SECONDS
 from schemas.errors import ConfigurationError
 
 
@@ -116,6 +117,7 @@ def test_the_environment_of_flows_keeps_prefect_in_home_and_off_the_proxy(
     assert environment["no_proxy"] == "127.0.0.1"
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert environment["SAMKAT_HOME"] == str(settings.home)
+    assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(HEARTBEAT_SECONDS)
 
 
 def test_the_commands_say_that_nothing_runs(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
