@@ -102,7 +102,8 @@ def _declared_facts(each: Deployed, flow: Flow[..., Any], settings: Settings) ->
         "description": each.shown_description,
         "tags": sorted(each.all_tags),
         "parameters": dict(each.parameters),
-        "form": parameter_schema(flow).model_dump_for_openapi(),
+        # As Prefect's own command writes it.
+        "form": parameter_schema(flow).model_dump(exclude_unset=True),
         "limit": (each.limit, COLLISION_STRATEGY),
         "work pool": POOL,
         "code": pull_steps(str(settings.code)),
