@@ -108,11 +108,13 @@ NO_EDITION = Edition(frozenset(), frozenset(), frozenset(), False, False, "")
 
 def edition_of(statements: Iterable[str], marks: Iterable[str], title: str, item_form: str) -> Edition:
     """The edition from 250 `statements`, other texts that may name a special one, the title, and 008/23."""
+    texts, marks = list(statements), list(marks)
+    if not texts and not marks and item_form != "d" and not edition_kinds(title):
+        return NO_EDITION  # most records
     numbers: set[int] = set()
     years: set[int] = set()
     kinds: set[str] = {"large print"} if item_form == "d" else set()
     is_first = False
-    texts = list(statements)
     for text in texts:
         number = edition_number(text)
         if number == 1:

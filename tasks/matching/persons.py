@@ -84,7 +84,7 @@ def _named(field: Field) -> Person | None:
     return found if found.words else None
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=16384)
 def person(name: str, dates: str, is_main: bool) -> Person:
     """A `Person` from $a and $d. Years inside $a (an undivided heading) count as dates."""
     years = _YEAR.findall(dates) or _YEAR.findall(name)
@@ -183,7 +183,7 @@ def _fits(word: str, other: str, policy: MatchingPolicy) -> bool:
     return _same_name(word, other, policy.name_close_ratio, policy.name_close_length)
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=16384)
 def _same_name(one: str, other: str, close_ratio: float, close_length: int) -> bool:
     """Equal, equal but for an umlaut written out, or alike enough to be another transliteration."""
     if one == other or fold_loosely(one) == fold_loosely(other):
@@ -217,7 +217,7 @@ _TRANSLITERATIONS = (
 )
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=16384)
 def _sounds(word: str) -> str:
     """A name with the letters that transliterations exchange made one: Tjechov, Tchekhov and Chekhov."""
     for written, sound in _TRANSLITERATIONS:

@@ -100,7 +100,7 @@ def title_of(titles: Sequence[Field], variants: Sequence[Field], linked: Sequenc
     )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def title_key(text: str) -> str:
     """The folded key of a title: words run together, but two numbers never; without leading article and "and"."""
     words = title_words(text)
@@ -112,7 +112,7 @@ def title_key(text: str) -> str:
     )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def title_words(text: str) -> tuple[str, ...]:
     """The folded words of a title, without leading article and "and"; all of them where nothing else is left."""
     words = fold(with_symbols_spelled(text)).split()
