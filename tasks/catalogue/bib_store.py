@@ -55,10 +55,13 @@ class Created(NamedTuple):
 
 def create_bibs(
     connection: Connection, change: Change, created: Sequence[Created], *, is_provisional: bool = False
-) -> None:
-    """Make bibs of staged records, in three set-based statements. Their ids must be a gapless block, in order."""
+) -> sa.CTE | None:
+    """Make bibs of staged records, in three set-based statements. Their ids must be a gapless block, in order.
+
+    Returns them as a table with the columns delivery_id, position and bib_id; None where there are none.
+    """
     if not created:
-        return
+        return None
     pairs = _pairs(connection, change.delivery_id, created)
     places = (change.delivery_id, created[0].position, created[-1].position)
     staged = sa.and_(
@@ -92,6 +95,7 @@ def create_bibs(
         )
         _copy_isbns(connection, pairs, in_range(connection, stage_isbn, *places))
         _copy_identifiers(connection, change, pairs, in_range(connection, stage_identifier, *places))
+    return pairs
 
 
 def _control_number(change: Change, pairs: sa.CTE) -> sa.ColumnElement[str]:

@@ -8,19 +8,18 @@ a chunk are taken one after the other (in waves), so the second meets the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.marc import Identifier
 from schemas.outcomes import BibOutcome, RecordType
 from schemas.register.suppliers import Supplier
 from schemas.warehouse.core import core_match, core_review
-from schemas.warehouse.raw import raw_progress, raw_record, record_taken
-from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn, stage_match, stage_verdict
+from schemas.warehouse.raw import raw_progress, raw_record
+from schemas.warehouse.stage import stage_match
 from tasks.catalogue.bib_store import (
     Change,
     Created,
@@ -35,30 +34,27 @@ from tasks.catalogue.bib_store import (
 )
 from tasks.catalogue.levels import ExistingBib, OverlayDecision, may_replace
 from tasks.catalogue.loading import Loading, guard_rule
-from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
+from tasks.catalogue.outcomes import OutcomeRow, write_created_bibs, write_outcomes
 from tasks.catalogue.overlay import overlay
+from tasks.catalogue.staged_bibs import (
+    NO_CANDIDATE,
+    Waiting,
+    shared_numbers,
+    staged_bibs,
+    staged_identifiers,
+    staged_range,
+    staged_records,
+)
 from tasks.marc.encode import decode, encode
 from tasks.marc.facts import bib_facts
 from tasks.matching.candidates import changed_since
 from tasks.matching.judging import SNAPSHOT, forget_judgements, judge_positions, write_judgements
-from tasks.warehouse.bulk import bulk_insert, id_set, position_set
+from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ids import take_ids
 from tasks.warehouse.ledger import chunk
 
 STAGE = "load_bibs"
-
-
-class Waiting(NamedTuple):
-    """A staged bib that is to be loaded, and how its matching ended: match, review or new; a person can reject it."""
-
-    position: int
-    encoding_level: str
-    reject_reason: str
-    ending: str
-    bib_id: int | None
-    rule: str
-    reason: str
 
 
 def load_bibs(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> Counter[str]:
@@ -82,14 +78,18 @@ def _last_position(connection: Connection, loading: Loading) -> int:
 
 def load_bib_range(connection: Connection, loading: Loading, low: int, high: int) -> Counter[str]:
     """Load the bibs with `low < position <= high`, inside the caller's transaction and catalogue lock."""
-    waiting = {each.position: each for each in _staged(connection, loading.delivery_id, low, high)}
+    waiting = {each.position: each for each in staged_range(connection, loading.delivery_id, low, high)}
     if not waiting:
         return Counter()
     change = loading.change(connection)
     snapshot = _snapshot(connection, loading.delivery_id)
-    stale = changed_since(connection, loading.delivery_id, low, high, snapshot) & waiting.keys()
+    is_as_matched = change.change_no == snapshot + 1
+    changed = set() if is_as_matched else changed_since(connection, loading.delivery_id, low, high, snapshot)
+    stale = changed & waiting.keys()
     counts: Counter[str] = Counter()
-    for number, positions in enumerate(waves(_numbers(connection, loading.delivery_id, low, high), waiting, stale)):
+    for number, positions in enumerate(
+        waves(shared_numbers(connection, loading.delivery_id, low, high), waiting, stale)
+    ):
         wave = [waiting[position] for position in positions]
         if number > 0:
             wave = _judged_anew(connection, loading, wave)
@@ -105,7 +105,7 @@ def load_anew(connection: Connection, loading: Loading, positions: Collection[in
     if not positions:
         return counts
     waiting = {each.position: each for each in staged_bibs(connection, loading.delivery_id, positions)}
-    numbers = _numbers(connection, loading.delivery_id, min(positions) - 1, max(positions))
+    numbers = shared_numbers(connection, loading.delivery_id, min(positions) - 1, max(positions))
     change = loading.change(connection)
     for some in waves(numbers, waiting, waiting):
         wave = _judged_anew(connection, loading, [waiting[position] for position in some])
@@ -144,35 +144,6 @@ def waves(numbers: Iterable[tuple[int, str]], positions: Collection[int], stale:
     return [wave for number, wave in enumerate(result) if wave or number == 0]
 
 
-def _staged(connection: Connection, delivery_id: int, low: int, high: int) -> list[Waiting]:
-    rows = connection.execute(
-        sa.select(
-            stage_bib.c.position,
-            stage_bib.c.encoding_level,
-            stage_bib.c.reject_reason,
-            sa.func.coalesce(stage_verdict.c.ending, "new"),
-            stage_verdict.c.bib_id,
-            sa.func.coalesce(stage_verdict.c.rule, "no_candidate"),
-            sa.func.coalesce(stage_verdict.c.reason, "no bib in the catalogue has one of its numbers"),
-        )
-        .outerjoin(
-            stage_verdict,
-            sa.and_(
-                stage_verdict.c.delivery_id == stage_bib.c.delivery_id,
-                stage_verdict.c.position == stage_bib.c.position,
-            ),
-        )
-        .where(stage_bib.c.delivery_id == delivery_id, stage_bib.c.position > low, stage_bib.c.position <= high)
-        .order_by(stage_bib.c.position)
-    )
-    return [Waiting(*row) for row in rows]
-
-
-def staged_bibs(connection: Connection, delivery_id: int, positions: Collection[int]) -> list[Waiting]:
-    """The staged bibs at `positions`, in order, as they were matched."""
-    return [each for position in sorted(positions) for each in _staged(connection, delivery_id, position - 1, position)]
-
-
 def _snapshot(connection: Connection, delivery_id: int) -> int:
     """The catalogue's change number when the delivery was matched; 0 makes every match stale."""
     reached = connection.execute(
@@ -183,23 +154,6 @@ def _snapshot(connection: Connection, delivery_id: int) -> int:
     return int(reached or 0)
 
 
-def _numbers(connection: Connection, delivery_id: int, low: int, high: int) -> list[tuple[int, str]]:
-    """Every number of the range that could make two of its bibs the same."""
-    isbns = connection.execute(
-        sa.select(stage_isbn.c.position, sa.func.coalesce(stage_isbn.c.isbn13, stage_isbn.c.raw)).where(
-            stage_isbn.c.delivery_id == delivery_id, stage_isbn.c.position > low, stage_isbn.c.position <= high
-        )
-    )
-    others = connection.execute(
-        sa.select(stage_identifier.c.position, stage_identifier.c.scheme + ":" + stage_identifier.c.value).where(
-            stage_identifier.c.delivery_id == delivery_id,
-            stage_identifier.c.position > low,
-            stage_identifier.c.position <= high,
-        )
-    )
-    return [tuple(row) for row in isbns] + [tuple(row) for row in others]
-
-
 def _judged_anew(connection: Connection, loading: Loading, wave: Sequence[Waiting]) -> list[Waiting]:
     positions = [each.position for each in wave]
     forget_judgements(connection, loading.delivery_id, positions)
@@ -208,7 +162,7 @@ def _judged_anew(connection: Connection, loading: Loading, wave: Sequence[Waitin
     return [
         each._replace(ending=str(new.ending), bib_id=new.bib_id, rule=new.rule, reason=new.reason)
         if (new := judged.get(each.position)) is not None
-        else each._replace(ending="new", bib_id=None, rule="no_candidate", reason="no bib has one of its numbers")
+        else each._replace(ending="new", bib_id=None, rule=NO_CANDIDATE[0], reason="no bib has one of its numbers")
         for each in wave
     ]
 
@@ -237,25 +191,38 @@ def load_wave(
             matched.append(each)
         else:
             outcomes.append(_outcome(each, BibOutcome.REVIEW, each.rule, each.reason))
-    outcomes += _create(connection, change, new)
+    created = _create(connection, change, new, are_first=not succeeds)
     outcomes += _overlay(connection, loading, change, matched)
+    outcomes += [each for each in created if succeeds or not _is_plain(each)]
     write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=succeeds)
     asked = [each for each in outcomes if each.outcome == BibOutcome.REVIEW and not each.rule.startswith("guard:")]
     _open_reviews(connection, loading, asked)
-    return outcomes
+    return outcomes if succeeds else outcomes + [each for each in created if _is_plain(each)]
 
 
 def _outcome(each: Waiting, outcome: BibOutcome, rule: str, reason: str) -> OutcomeRow:
     return OutcomeRow(each.position, 0, RecordType.BIB, outcome, rule, reason)
 
 
-def _create(connection: Connection, change: Change, new: Sequence[Waiting]) -> list[OutcomeRow]:
+def _is_plain(each: OutcomeRow) -> bool:
+    """Whether it says of a new bib what is said of most."""
+    return (each.rule, each.reason) == NO_CANDIDATE
+
+
+def _create(connection: Connection, change: Change, new: Sequence[Waiting], *, are_first: bool) -> list[OutcomeRow]:
+    """Create bibs; returns their outcomes. `are_first`: no record had an outcome; then the plain ones are written."""
     ids = take_ids(connection, "bib", len(new))
-    create_bibs(connection, change, [Created(each.position, bib_id) for each, bib_id in zip(new, ids, strict=True)])
-    return [
+    pairs = create_bibs(
+        connection, change, [Created(each.position, bib_id) for each, bib_id in zip(new, ids, strict=True)]
+    )
+    outcomes = [
         OutcomeRow(each.position, 0, "bib", "created", each.rule, each.reason, bib_id=bib_id, version=1)
         for each, bib_id in zip(new, ids, strict=True)
     ]
+    if are_first and pairs is not None:
+        others = [each.position for each in outcomes if not _is_plain(each)]
+        write_created_bibs(connection, pairs, others, *NO_CANDIDATE, change.now)
+    return outcomes
 
 
 def _overlay(connection: Connection, loading: Loading, change: Change, matched: Sequence[Waiting]) -> list[OutcomeRow]:
@@ -305,7 +272,7 @@ def _overlay_round(
         outcomes.append(
             OutcomeRow(each.position, 0, "bib", outcome, decision.rule, reason, bib_id=bib.bib_id, version=version)
         )
-    add_identifiers(connection, change, _staged_identifiers(connection, loading.delivery_id, kept))
+    add_identifiers(connection, change, staged_identifiers(connection, loading.delivery_id, kept))
     same = [bib.bib_id for _each, bib, decision in decided if decision.replaces and bib.bib_id not in made]
     note_sent_again(connection, change, same)
     return outcomes
@@ -317,31 +284,16 @@ def _new_versions(
     """The records that result from overlays; one that says nothing new makes no version."""
     supplier = loading.supplier
     keep = loading.register.levels.keep if supplier is None or supplier.keep is None else supplier.keep
-    incoming = _records(connection, loading.delivery_id, [each.position for each, _bib in replacing])
+    incoming = staged_records(connection, loading.delivery_id, [each.position for each, _bib in replacing])
     existing = bib_records(connection, [bib.bib_id for _each, bib in replacing])
     versions: list[NewVersion] = []
     for each, bib in replacing:
-        content = encode(overlay(decode(existing[bib.bib_id]), decode(incoming[each.position]), keep))
+        record = overlay(decode(existing[bib.bib_id]), decode(incoming[each.position]), keep)
+        content = encode(record)
         if content != existing[bib.bib_id]:
-            facts = bib_facts(decode(content), own_prefix=loading.own_prefix)
+            facts = bib_facts(record, own_prefix=loading.own_prefix)
             versions.append(NewVersion(bib.bib_id, each.position, content, facts))
     return versions
-
-
-def _staged_identifiers(
-    connection: Connection, delivery_id: int, bibs: Mapping[int, int]
-) -> list[tuple[int, Identifier]]:
-    """Numbers of staged bibs, with the bib of the catalogue that each was matched to."""
-    wanted = position_set(connection, delivery_id, bibs)
-    rows = connection.execute(
-        sa.select(stage_identifier.c.position, stage_identifier.c.scheme, stage_identifier.c.value).join(
-            wanted,
-            sa.and_(
-                wanted.c.delivery_id == stage_identifier.c.delivery_id, wanted.c.value == stage_identifier.c.position
-            ),
-        )
-    )
-    return [(bibs[position], Identifier(scheme, value)) for position, scheme, value in rows]
 
 
 def _decide(each: Waiting, loading: Loading, supplier: Supplier, bib: ExistingBib) -> OverlayDecision:
@@ -351,18 +303,6 @@ def _decide(each: Waiting, loading: Loading, supplier: Supplier, bib: ExistingBi
             False, guard_rule("bib_replace"), "more bibs would be replaced than the guard lets through"
         )
     return decision
-
-
-def _records(connection: Connection, delivery_id: int, positions: Collection[int]) -> dict[int, bytes]:
-    """The staged records at `positions`, after normalisation."""
-    wanted = position_set(connection, delivery_id, positions)
-    rows = connection.execute(
-        sa.select(raw_record.c.position, record_taken).join(
-            wanted,
-            sa.and_(wanted.c.delivery_id == raw_record.c.delivery_id, wanted.c.value == raw_record.c.position),
-        )
-    )
-    return {position: bytes(content) for position, content in rows}
 
 
 def _open_reviews(connection: Connection, loading: Loading, outcomes: Sequence[OutcomeRow]) -> None:

@@ -47,6 +47,23 @@ def write_outcomes(
     )
 
 
+def write_created_bibs(
+    connection: Connection, pairs: sa.CTE, others: Collection[int], rule: str, reason: str, now: datetime
+) -> None:
+    """The first outcomes of new bibs in one statement; `pairs` has delivery_id, position, bib_id; not for `others`."""
+    shared = {
+        "part": 0, "seq": 1, "is_latest": True, "record_type": "bib", "outcome": "created", "rule": rule,
+        "reason": reason, "version": 1, "decided_at": now,
+    }  # fmt: skip
+    rows = sa.select(
+        pairs.c.delivery_id, pairs.c.position, pairs.c.bib_id,
+        *(sa.literal(value, core_outcome.c[name].type) for name, value in shared.items()),
+    )  # fmt: skip
+    if others:
+        rows = rows.where(pairs.c.position.not_in(sa.select(id_set(connection, others).c.value)))
+    connection.execute(sa.insert(core_outcome).from_select(["delivery_id", "position", "bib_id", *shared], rows))
+
+
 def _same_place(wanted: sa.CTE) -> sa.ColumnElement[bool]:
     return sa.and_(wanted.c.delivery_id == core_outcome.c.delivery_id, wanted.c.value == core_outcome.c.position)
 

@@ -20,11 +20,12 @@ from schemas.outcomes import BibOutcome, HoldingOutcome
 from schemas.warehouse.core import core_bib, core_match, core_outcome, core_review
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.bib_store import Created, create_bibs
-from tasks.catalogue.load_bibs import load_wave, staged_bibs
+from tasks.catalogue.load_bibs import load_wave
 from tasks.catalogue.load_holdings import load_holdings_of
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.merging import merge_bibs
 from tasks.catalogue.outcomes import OutcomeRow, latest_bib_outcomes, write_outcomes
+from tasks.catalogue.staged_bibs import staged_bibs
 from tasks.warehouse.ids import take_ids
 
 
