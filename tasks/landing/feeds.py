@@ -1,12 +1,13 @@
 """Which feeds the register expects, what came of each, and the rows that keep what was found.
 
-Reading is two statements whatever the number of feeds and deliveries; the rules are rhythm.py's. A patron source will
+Reading is three statements whatever the number of feeds and deliveries; the rules are rhythm.py's. A patron source will
 be a feed of another kind: `feeds_of` and the reading are all that it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,57 +51,44 @@ def judge_feeds(connection: Connection, feeds: Sequence[Feed], zone: ZoneInfo, n
 
 
 def _came(connection: Connection, due: dict[Key, list[Turn]]) -> dict[tuple[str, str, int], Came]:
-    """What came, by kind, sender and place of the turn (0 is the newest). Dry runs are no deliveries."""
-    turn = _turns_as_rows(due)
-    counted: dict[tuple[str, str, int], Came] = {}
-    is_of_turn = sa.and_(turn.c.kind == raw_delivery.c.kind, turn.c.sender == raw_delivery.c.sender)
-    key = (turn.c.kind, turn.c.sender, turn.c.place)
-    repeats = connection.execute(
-        sa.select(*key, sa.func.count())
-        .select_from(raw_delivery_name)
-        .join(raw_delivery, raw_delivery.c.delivery_id == raw_delivery_name.c.delivery_id)
-        .join(turn, sa.and_(is_of_turn, _is_within(raw_delivery_name.c.seen_at, turn)))
-        .where(raw_delivery_name.c.is_repeat)
-        .group_by(*key)
-    )
-    again = {(kind, sender, place): number for kind, sender, place, number in repeats}
-    counted = {each: Came(repeats=number) for each, number in again.items()}
+    """What came, by kind, sender and place of the turn (0 is the newest). Dry runs are no deliveries.
+
+    Two statements, one row a file of the turns. Joined with the turns, a large ledger was compared with each of them.
+    """
+    earliest = min(some[-1].begins for some in due.values())
+    is_asked = raw_delivery.c.sender.in_([sender for _, sender in due])
+    key = (raw_delivery.c.kind, raw_delivery.c.sender)
+    found: dict[tuple[str, str, int], Came] = {}
     rows = connection.execute(
         sa.select(
             *key,
-            sa.func.count(),
-            sa.func.sum(raw_delivery.c.records_read + raw_delivery.c.records_unreadable),
-            sa.func.max(raw_delivery.c.business_date),
-        )
-        .join(turn, sa.and_(is_of_turn, _is_within(raw_delivery.c.received_at, turn)))
-        .where(sa.not_(raw_delivery.c.is_preview))
-        .group_by(*key)
+            raw_delivery.c.received_at,
+            raw_delivery.c.records_read + raw_delivery.c.records_unreadable,
+            raw_delivery.c.business_date,
+        ).where(raw_delivery.c.received_at >= earliest, is_asked, sa.not_(raw_delivery.c.is_preview))
     )
-    for kind, sender, place, deliveries, records, newest_day in rows:
-        repeated = again.get((kind, sender, place), 0)
-        counted[kind, sender, place] = Came(deliveries, int(records or 0), newest_day, repeated)
-    return counted
-
-
-def _is_within(at: sa.Column[datetime], turn: sa.CTE) -> sa.ColumnElement[bool]:
-    return sa.and_(at >= turn.c.begins, sa.or_(turn.c.ends.is_(None), at < turn.c.ends))
-
-
-def _turns_as_rows(due: dict[Key, list[Turn]]) -> sa.CTE:
-    """Every turn of every feed as a row; the newest of a feed has no end: what came late counts for it."""
-    columns: tuple[sa.ColumnClause[Any], ...] = (
-        sa.column("kind", sa.Text),
-        sa.column("sender", sa.Text),
-        sa.column("place", sa.Integer),
-        sa.column("begins", UtcInstant),
-        sa.column("ends", UtcInstant),
+    for kind, sender, at, records, day in rows:
+        place = _place(due.get((kind, sender), []), at)
+        if place is not None:
+            was = found.get((kind, sender, place), Came())
+            newest = max(filter(None, (was.newest_day, day)), default=None)
+            found[kind, sender, place] = Came(was.deliveries + 1, was.records + records, newest)
+    repeats = connection.execute(
+        sa.select(*key, raw_delivery_name.c.seen_at)
+        .join(raw_delivery, raw_delivery.c.delivery_id == raw_delivery_name.c.delivery_id)
+        .where(raw_delivery_name.c.is_repeat, raw_delivery_name.c.seen_at >= earliest, is_asked)
     )
-    rows = [
-        (*key, place, each.begins, each.ends if place else None)
-        for key, some in due.items()
-        for place, each in enumerate(some)
-    ]
-    return sa.values(*columns, name="turn").data(rows).cte("turn")
+    for kind, sender, at in repeats:
+        place = _place(due.get((kind, sender), []), at)
+        if place is not None:
+            was = found.get((kind, sender, place), Came())
+            found[kind, sender, place] = replace(was, repeats=was.repeats + 1)
+    return found
+
+
+def _place(some: Sequence[Turn], at: datetime) -> int | None:
+    """The turn in which `at` lies, the newest first; the newest has no end: what came late counts for it."""
+    return next((place for place, turn in enumerate(some) if at >= turn.begins), None)
 
 
 def _last_seen(connection: Connection, due: dict[Key, list[Turn]]) -> dict[Key, datetime]:
