@@ -186,8 +186,6 @@ async def _apply_automations(client: PrefectClient, ids: Mapping[str, UUID]) -> 
     changes = []
     there = {each.name: each for each in await client.read_automations() if POOL in each.tags}
     for each in AUTOMATIONS:
-        if each.runs is not None and each.runs not in ids:
-            continue  # its flow is not there yet
         declared = each.automation(ids)
         found = there.pop(each.name, None)
         if found is None:
