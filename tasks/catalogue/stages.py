@@ -33,6 +33,7 @@ from tasks.plans.store import reject as reject_plan
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ledger import delivery, set_state
+from tasks.warehouse.planner import joined_as_sets
 from tasks.warehouse.turns import turn
 from tasks.workplace import Workplace, workplace
 
@@ -236,7 +237,8 @@ def settle(deliveries: list[int]) -> Counter[str]:
 
     def work(row: sa.Row[Any]) -> None:
         with place.warehouse.write(CATALOGUE_LOCK) as connection:
-            forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
+            with joined_as_sets(connection):
+                forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
             set_state(
                 connection,
                 row.delivery_id,
