@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 from typing import IO, Any, ParamSpec, TypeVar
 
@@ -40,9 +40,16 @@ def in_second_process(
     """What `function(*args, **kwargs)` yields, computed in a second process.
 
     The function must be one of a module, its arguments and items picklable. Whatever it raises is raised here, with
-    the same type and message, after the items before it. The second process is ended when the iterator is closed or
-    has ended.
+    the same type and message, after the items before it. The second process is started for the first item, and ended
+    when the iterator is closed or has ended.
     """
+    with second_process(function, *args, **kwargs) as items:
+        yield from items
+
+
+@contextmanager
+def second_process(function: Callable[P, Iterable[R]], *args: P.args, **kwargs: P.kwargs) -> Iterator[Iterator[R]]:
+    """As `in_second_process`, but the second process starts at once, and ends with the context."""
     job = pickle.dumps((function, args, kwargs))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     process = subprocess.Popen(
@@ -56,7 +63,7 @@ def in_second_process(
     try:
         with process.stdin as sink:
             sink.write(job)
-        yield from _items(waiting, process)
+        yield _items(waiting, process)
     finally:
         process.kill()
         while reader.is_alive():

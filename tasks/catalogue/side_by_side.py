@@ -7,7 +7,6 @@ positions from 1 in each block; they are moved up here, where the blocks before 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +17,7 @@ from tasks.marc.blocks import BLOCK_BYTES, Block, blocks_of, pieces_of_block
 from tasks.marc.reading import ReadingRules
 from tasks.marc.sniffing import HEAD_BYTES, format_of
 from tasks.marc.staging import NOTHING_BEFORE, Before, Stager
-from tasks.second_process import in_second_process
+from tasks.second_process import second_process
 
 HERE_EVERY = 3
 """Every so many-th block is read in this process, the first one while the second process is starting."""
@@ -47,7 +46,7 @@ def rows_side_by_side(
         blocks = list(blocks_of(stream, block_bytes))
         elsewhere = [block for number, block in enumerate(blocks) if number % HERE_EVERY]
         maker = _Maker(stream, name, delivery_id, reading, rules)
-        with closing(in_second_process(columns_of_blocks, path, elsewhere, name, delivery_id, reading, rules)) as there:
+        with second_process(columns_of_blocks, path, elsewhere, name, delivery_id, reading, rules) as there:
             for number, block in enumerate(blocks):
                 batch = next(there).rows(maker.position - 1) if number % HERE_EVERY else maker.rows(block)
                 if not batch.stands_alone():

@@ -144,9 +144,10 @@ def _reject_reason(record: LazyRecord) -> str:
         return "leader/06 (type of record) is missing"
     if kind not in BIB_TYPES:
         return f"not a bibliographic record (leader/06 {kind})"
-    if not any(first_value(text, "a") for text in record.index.get("245", ())):
-        return "245 $a (title) is missing"
-    return ""
+    for text in record.index.get("245", ()):
+        if first_value(text, "a"):
+            return ""
+    return "245 $a (title) is missing"
 
 
 def _for_people(text: str) -> str:
