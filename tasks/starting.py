@@ -31,6 +31,8 @@ PASSED = "Passed"
 """State of a run that found another one at work (flows/pipeline.py): it is followed at once."""
 LOST_AFTER = timedelta(minutes=10)
 """A run that has been about to start for longer is lost: another one may be started."""
+TURN_TAKEN_AFTER = timedelta(seconds=30)
+"""A run takes its turn a moment after it says that it runs, on a busy machine some seconds later."""
 LONGEST_CHAIN = 100
 _PAGE = 200
 
@@ -56,15 +58,6 @@ def is_served() -> bool:
     return not found.paused and found.status == DeploymentStatus.READY
 
 
-def about_to_start() -> frozenset[str]:
-    """Suppliers for which a run waits to be taken by a worker; one that runs holds its supplier's turn.
-
-    Raises `ObjectNotFound` where the deployment does not exist.
-    """
-    with get_client(sync_client=True) as client:
-        return _about_to_start(client, client.read_deployment_by_name(DEPLOYMENT))
-
-
 def start_runs(starts: Iterable[Start], *, tag: str, now: datetime | None = None) -> list[Started]:
     """Start a run of the deployment for each; a sender for which one is about to start is left to that one.
 
@@ -81,20 +74,29 @@ def start_runs(starts: Iterable[Start], *, tag: str, now: datetime | None = None
 
 
 def _about_to_start(client: SyncPrefectClient, deployment: DeploymentResponse) -> frozenset[str]:
+    """Suppliers for which a run waits to be taken by a worker, or has just begun; then it holds its supplier's turn."""
     moment = datetime.now(UTC)
     wanted = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING])
+        ),
         expected_start_time=FlowRunFilterExpectedStartTime(before_=moment + timedelta(minutes=1)),
     )
     only = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
     runs = client.read_flow_runs(flow_run_filter=wanted, deployment_filter=only, limit=_PAGE)
-    return frozenset(str(each.parameters.get("supplier")) for each in runs if not is_lost(each, moment))
+    return frozenset(str(each.parameters.get("supplier")) for each in runs if is_beginning(each, moment))
 
 
-def is_lost(run: FlowRun, moment: datetime) -> bool:
-    """Pending for long: its process died before it said anything. What is scheduled waits for a worker to come."""
+def is_beginning(run: FlowRun, moment: datetime) -> bool:
+    """Whether a run is about to take its supplier's turn. What is scheduled waits for a worker to come.
+
+    Pending for long, its process died before it said anything; running for a while, it has its turn or is lost.
+    """
     state = run.state
-    return state is not None and state.is_pending() and moment - state.timestamp > LOST_AFTER
+    if state is None:
+        return False
+    limit = {StateType.PENDING: LOST_AFTER, StateType.RUNNING: TURN_TAKEN_AFTER}.get(state.type)
+    return limit is None or moment - state.timestamp <= limit
 
 
 def _start(client: SyncPrefectClient, deployment: DeploymentResponse, start: Start, tag: str, now: datetime) -> Started:

@@ -12,7 +12,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed, Pending, Scheduled, State
+from prefect.states import Completed, Pending, Running, Scheduled, State
 
 from flows.landing_sweep import landing_sweep
 from flows.supplier_ingest import supplier_ingest
@@ -125,11 +125,20 @@ def test_a_run_that_passed_is_followed_at_once(deployment: UUID, work: Start) ->
 
 
 @pytest.mark.parametrize(
-    ("state", "minutes", "is_lost"), [(Pending(), 11, True), (Pending(), 9, False), (Scheduled(), 600, False)]
+    ("state", "seconds", "is_beginning"),
+    [
+        (Scheduled(), 36_000, True),
+        (Pending(), 590, True),
+        (Pending(), 610, False),
+        (Running(), 20, True),
+        (Running(), 40, False),
+    ],
 )
-def test_a_run_that_has_been_about_to_start_for_long_is_lost(state: State[None], minutes: int, is_lost: bool) -> None:
-    waiting = FlowRun(flow_id=uuid4(), state=state)
-    assert starting.is_lost(waiting, state.timestamp + timedelta(minutes=minutes)) is is_lost
+def test_a_run_is_beginning_until_it_must_have_its_turn_or_be_lost(
+    state: State[None], seconds: int, is_beginning: bool
+) -> None:
+    run_seen = FlowRun(flow_id=uuid4(), state=state)
+    assert starting.is_beginning(run_seen, state.timestamp + timedelta(seconds=seconds)) is is_beginning
 
 
 def test_the_flow_of_the_deployment_is_the_one_that_is_started(work) -> None:
