@@ -38,6 +38,7 @@ raw_delivery = sa.Table(
     ),
     sa.UniqueConstraint("kind", "sender", "sha256", "generation"),
     sa.Index(None, "state"),
+    sa.Index(None, "kind", "sender", "received_at"),
     comment="The ledger: one row a delivery. Its identity is (sender, sha256), never its name",
 )
 
@@ -49,6 +50,7 @@ raw_delivery_name = sa.Table(
     sa.Column("uri", key_text(), primary_key=True),
     sa.Column("seen_at", UtcInstant, nullable=False),
     flag("is_repeat", "Sent again: recognised, no effect"),
+    sa.Index(None, "is_repeat", "seen_at"),
     comment="Every time a file with this content was seen, under whatever name",
 )
 

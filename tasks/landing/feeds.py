@@ -55,8 +55,6 @@ def _came(connection: Connection, due: dict[Key, list[Turn]]) -> dict[tuple[str,
 
     Two statements, one row a file of the turns. Joined with the turns, a large ledger was compared with each of them.
     """
-    earliest = min(some[-1].begins for some in due.values())
-    is_asked = raw_delivery.c.sender.in_([sender for _, sender in due])
     key = (raw_delivery.c.kind, raw_delivery.c.sender)
     found: dict[tuple[str, str, int], Came] = {}
     rows = connection.execute(
@@ -65,7 +63,7 @@ def _came(connection: Connection, due: dict[Key, list[Turn]]) -> dict[tuple[str,
             raw_delivery.c.received_at,
             raw_delivery.c.records_read + raw_delivery.c.records_unreadable,
             raw_delivery.c.business_date,
-        ).where(raw_delivery.c.received_at >= earliest, is_asked, sa.not_(raw_delivery.c.is_preview))
+        ).where(_since_their_turns(due, raw_delivery.c.received_at), sa.not_(raw_delivery.c.is_preview))
     )
     for kind, sender, at, records, day in rows:
         place = _place(due.get((kind, sender), []), at)
@@ -76,7 +74,7 @@ def _came(connection: Connection, due: dict[Key, list[Turn]]) -> dict[tuple[str,
     repeats = connection.execute(
         sa.select(*key, raw_delivery_name.c.seen_at)
         .join(raw_delivery, raw_delivery.c.delivery_id == raw_delivery_name.c.delivery_id)
-        .where(raw_delivery_name.c.is_repeat, raw_delivery_name.c.seen_at >= earliest, is_asked)
+        .where(raw_delivery_name.c.is_repeat, _since_their_turns(due, raw_delivery_name.c.seen_at))
     )
     for kind, sender, at in repeats:
         place = _place(due.get((kind, sender), []), at)
@@ -91,16 +89,32 @@ def _place(some: Sequence[Turn], at: datetime) -> int | None:
     return next((place for place, turn in enumerate(some) if at >= turn.begins), None)
 
 
+def _since_their_turns(due: dict[Key, list[Turn]], at: sa.Column[datetime]) -> sa.ColumnElement[bool]:
+    """Whether `at` lies in a turn of its feed: each feed's own time, or a weekly one would read half a year of all."""
+    return sa.or_(
+        *(
+            sa.and_(raw_delivery.c.kind == kind, raw_delivery.c.sender == sender, at >= some[-1].begins)
+            for (kind, sender), some in due.items()
+        )
+    )
+
+
 def _last_seen(connection: Connection, due: dict[Key, list[Turn]]) -> dict[Key, datetime]:
     """When something of each feed came last, sent again or not."""
-    seen: sa.ColumnElement[datetime] = sa.func.max(raw_delivery_name.c.seen_at)
-    rows = connection.execute(
-        sa.select(raw_delivery.c.kind, raw_delivery.c.sender, sa.type_coerce(seen, UtcInstant))
+    key = (raw_delivery.c.kind, raw_delivery.c.sender)
+    is_asked = sa.tuple_(*key).in_(list(due))
+    first: sa.ColumnElement[datetime] = sa.func.max(raw_delivery.c.received_at)
+    again: sa.ColumnElement[datetime] = sa.func.max(raw_delivery_name.c.seen_at)
+    found: dict[Key, datetime] = {}
+    for statement in (
+        sa.select(*key, sa.type_coerce(first, UtcInstant)).where(is_asked, sa.not_(raw_delivery.c.is_preview)),
+        sa.select(*key, sa.type_coerce(again, UtcInstant))
         .join(raw_delivery_name, raw_delivery_name.c.delivery_id == raw_delivery.c.delivery_id)
-        .where(raw_delivery.c.sender.in_([sender for _, sender in due]), sa.not_(raw_delivery.c.is_preview))
-        .group_by(raw_delivery.c.kind, raw_delivery.c.sender)
-    )
-    return {(kind, sender): at for kind, sender, at in rows}
+        .where(raw_delivery_name.c.is_repeat, is_asked, sa.not_(raw_delivery.c.is_preview)),
+    ):
+        for kind, sender, at in connection.execute(statement.group_by(*key)):
+            found[kind, sender] = max(at, found.get((kind, sender), at))
+    return found
 
 
 def note_feeds(

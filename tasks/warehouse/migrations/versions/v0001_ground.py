@@ -561,6 +561,9 @@ def _create_raw_delivery() -> None:
         comment="The ledger: one row a delivery. Its identity is (sender, sha256), never its name",
     )
     with op.batch_alter_table("raw_delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_raw_delivery_kind_sender_received_at"), ["kind", "sender", "received_at"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_raw_delivery_state"), ["state"], unique=False)
 
 
@@ -581,6 +584,10 @@ def _create_raw_delivery_name() -> None:
         sa.PrimaryKeyConstraint("delivery_id", "name", "uri", name=op.f("pk_raw_delivery_name")),
         comment="Every time a file with this content was seen, under whatever name",
     )
+    with op.batch_alter_table("raw_delivery_name", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_raw_delivery_name_is_repeat_seen_at"), ["is_repeat", "seen_at"], unique=False
+        )
 
 
 def _create_raw_member() -> None:
@@ -817,9 +824,13 @@ def downgrade() -> None:
     op.drop_table("raw_record")
     op.drop_table("raw_progress")
     op.drop_table("raw_member")
+    with op.batch_alter_table("raw_delivery_name", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_raw_delivery_name_is_repeat_seen_at"))
+
     op.drop_table("raw_delivery_name")
     with op.batch_alter_table("raw_delivery", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_raw_delivery_state"))
+        batch_op.drop_index(batch_op.f("ix_raw_delivery_kind_sender_received_at"))
 
     op.drop_table("raw_delivery")
     op.drop_table("raw_check")
