@@ -31,6 +31,8 @@ _FRAME = struct.Struct(">cQ")
 _Frames = Queue[tuple[bytes, bytes]]
 AHEAD = 2
 """Frames that wait, besides the one that is taken and the one that is being made."""
+PIPE_BYTES = 1024 * 1024
+"""What every user of Linux may have. After each read the reading thread waits its turn (5 ms), so few must do."""
 _ITEM, _ERROR, _END = b"P", b"E", b"Z"
 
 
@@ -53,7 +55,11 @@ def second_process(function: Callable[P, Iterable[R]], *args: P.args, **kwargs: 
     job = pickle.dumps((function, args, kwargs))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        pipesize=PIPE_BYTES,
     )
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
