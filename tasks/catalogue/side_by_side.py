@@ -6,7 +6,7 @@ positions from 1 in each block; they are moved up here, where the blocks before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,7 +26,12 @@ HERE_EVERY = 3
 def is_plain_iso(path: Path, name: str, reading: ReadingRules) -> bool:
     """Whether a file is ISO2709 as it is, in a format that the sender may use. What is wrong with it is not said."""
     with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
+        return is_plain_iso_stream(stream, name, reading)
+
+
+def is_plain_iso_stream(stream: BinaryIO, name: str, reading: ReadingRules) -> bool:
+    """As `is_plain_iso`; the stream stands behind its first bytes afterwards."""
+    head = stream.read(HEAD_BYTES)
     try:
         return not packing_of(head) and format_of(head, file=name) == "iso2709" and "iso2709" in reading.formats
     except DeliveryRejectedError:
@@ -45,20 +50,30 @@ def rows_side_by_side(
     with path.open("rb") as stream:
         blocks = list(blocks_of(stream, block_bytes))
         elsewhere = [block for number, block in enumerate(blocks) if number % HERE_EVERY]
-        maker = _Maker(stream, name, delivery_id, reading, rules)
+        maker = RowMaker(stream, name, delivery_id, reading, rules)
         with second_process(columns_of_blocks, path, elsewhere, name, delivery_id, reading, rules) as there:
-            for number, block in enumerate(blocks):
-                batch = next(there).rows(maker.position - 1) if number % HERE_EVERY else maker.rows(block)
-                if not batch.stands_alone():
-                    batch = maker.rows(block)
-                if batch.raw:
-                    maker.go_on_after(batch)
-                    yield batch
+            made = ((block, next(there) if number % HERE_EVERY else None) for number, block in enumerate(blocks))
+            yield from rows_in_order(maker, made)
+
+
+def rows_in_order(maker: RowMaker, made: Iterable[tuple[Block, BatchColumns | None]]) -> Iterator[RowBatch]:
+    """The rows of a file from its blocks in order, positions counted on. `maker` makes those that nobody else made,
+    and anew those that say something else with what comes before them (`RowBatch.stands_alone`).
+
+    Raises `DeliveryRejectedError` where no block holds a record.
+    """
+    for block, columns in made:
+        batch = maker.rows(block) if columns is None else columns.rows(maker.position - 1)
+        if columns is not None and not batch.stands_alone():
+            batch = maker.rows(block)
+        if batch.raw:
+            maker.go_on_after(batch)
+            yield batch
     if maker.position == 1:
-        raise DeliveryRejectedError("the file holds no record", file=name, remedy="send it again with its records")
+        raise DeliveryRejectedError("the file holds no record", file=maker.name, remedy="send it again with its records")
 
 
-class _Maker:
+class RowMaker:
     """Makes rows of blocks, and keeps what the blocks so far say about the next one."""
 
     def __init__(
@@ -67,7 +82,7 @@ class _Maker:
         self.position = 1
         """Of the first piece of the next block."""
         self._stream = stream
-        self._name = name
+        self.name = name
         self._delivery_id = delivery_id
         self._reading = reading
         self._rules = rules
@@ -77,7 +92,7 @@ class _Maker:
     def rows(self, block: Block) -> RowBatch:
         """The rows of the next block."""
         stager = Stager(self._reading, 0, self.position, before=self._before)
-        batch = RowBatch(self._delivery_id, 0, self._name, "iso2709")
+        batch = RowBatch(self._delivery_id, 0, self.name, "iso2709")
         bib_position = self._bib_position
         for piece in pieces_of_block(self._stream, block):
             staged = stager.stage(piece)
@@ -101,4 +116,4 @@ def columns_of_blocks(
     """The rows of some blocks, each counted from 1: what the second process runs."""
     with path.open("rb") as stream:
         for block in blocks:
-            yield _Maker(stream, name, delivery_id, reading, rules).rows(block).columns()
+            yield RowMaker(stream, name, delivery_id, reading, rules).rows(block).columns()

@@ -40,6 +40,16 @@ def blocks_of(stream: BinaryIO, size: int = BLOCK_BYTES) -> Iterator[Block]:
         start = end
 
 
+def block_of_range(stream: BinaryIO, start: int, size: int) -> Block:
+    """The block that belongs to the bytes from `start` on, `size` of them: the bibs that begin there, to their end.
+
+    Ranges that follow each other give blocks that do, whoever looks and in whatever order. A block is empty where no
+    bib begins in its range; that of the range from 0 on takes what stands before the first bib as well.
+    """
+    length = stream.seek(0, io.SEEK_END)
+    return Block(_next_bib(stream, start, length) if start else 0, _next_bib(stream, start + size, length))
+
+
 def _next_bib(stream: BinaryIO, place: int, length: int) -> int:
     """Where the first bib behind `place` begins; the end of the file where there is none."""
     while place < length:
