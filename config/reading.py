@@ -27,12 +27,14 @@ from schemas.register.guards import GuardLimit, GuardPolicy
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
+from schemas.register.patron_policy import PatronPolicy
+from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
 from schemas.register.retention import Retention
 from schemas.register.suppliers import Supplier
 
 NEEDED = ("suppliers", "libraries", "levels")
-OPTIONAL = ("matching", "guards", "catalogue", "retention")
+OPTIONAL = ("matching", "guards", "catalogue", "retention", "patron_sources", "patron_policy")
 PAGE = "docs/register.md"
 
 # A register without guards.toml is still guarded: a run may replace half of the catalogue at most, double it at most,
@@ -68,6 +70,12 @@ def read_register(folder: Path) -> Register:
         else DEFAULT_GUARDS,
         catalogue=_part(folder / "catalogue.toml", documents.get("catalogue", {}), CatalogueRules),
         retention=_part(folder / "retention.toml", documents.get("retention", {}), Retention),
+        patron_policy=_part(folder / "patron_policy.toml", documents.get("patron_policy", {}), PatronPolicy),
+        patron_sources=_rows(
+            folder / "patron_sources.toml", documents["patron_sources"], "patron_source", "code", PatronSource
+        )
+        if "patron_sources" in documents
+        else (),
     )
     _check_prefixes(folder, register)
     return register
@@ -215,6 +223,8 @@ def _agreement_remedy(part: str, path: list[str]) -> str:
     remedies: Mapping[str, str] = {
         "suppliers": "correct the code, or add the supplier to suppliers.toml",
         "libraries": "correct the sigel, or add the library to libraries.toml",
+        "library": "correct the sigel, or add the library to libraries.toml",
+        "code": "choose another code",
         "level_table": "correct the name, or add the table to levels.toml",
     }
     return remedies.get(path[-1], f"see {PAGE}") if path else f"keep one of them in {part}.toml"

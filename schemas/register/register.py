@@ -12,6 +12,8 @@ from schemas.register.guards import GuardPolicy
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
+from schemas.register.patron_policy import PatronPolicy
+from schemas.register.patron_sources import PatronSource
 from schemas.register.retention import Retention
 from schemas.register.suppliers import Supplier
 
@@ -26,12 +28,15 @@ class Register(RegisterModel):
     levels: LevelPolicy
     guards: GuardPolicy
     retention: Retention = Retention()
+    patron_sources: tuple[PatronSource, ...] = ()
+    patron_policy: PatronPolicy = PatronPolicy()
 
     @model_validator(mode="after")
     def _consistent(self) -> Register:
         for kind, codes in (
             ("suppliers", [each.code for each in self.suppliers]),
             ("libraries", [each.sigel for each in self.libraries]),
+            ("patron_sources", [each.code for each in self.patron_sources]),
         ):
             repeated = sorted({code for code in codes if codes.count(code) > 1})
             if repeated:
@@ -46,12 +51,27 @@ class Register(RegisterModel):
                 raise ValueError(f"suppliers: {supplier.code}: libraries: unknown sigel {', '.join(unknown)}")
             if supplier.level_table and supplier.level_table not in self.levels.tables:
                 raise ValueError(f"suppliers: {supplier.code}: level_table: no table {supplier.level_table!r}")
+        self._check_patron_sources()
         return self
+
+    def _check_patron_sources(self) -> None:
+        suppliers = {each.code for each in self.suppliers}
+        sigels = {each.sigel for each in self.libraries}
+        for source in self.patron_sources:
+            if source.code in suppliers:
+                raise ValueError(f"patron_sources: {source.code}: code: a supplier has it, and its landing folder, too")
+            if source.library and source.library not in sigels:
+                raise ValueError(f"patron_sources: {source.code}: library: unknown sigel {source.library}")
 
     @cached_property
     def supplier_by_code(self) -> dict[str, Supplier]:
         """Suppliers by code."""
         return {each.code: each for each in self.suppliers}
+
+    @cached_property
+    def patron_source_by_code(self) -> dict[str, PatronSource]:
+        """Patron sources by code."""
+        return {each.code: each for each in self.patron_sources}
 
     @cached_property
     def library_by_sigel(self) -> dict[str, Library]:

@@ -16,6 +16,7 @@ from schemas.register.guards import GuardLimit
 from schemas.register.levels import LevelPolicy, LevelTable
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy, MatchingWeights
+from schemas.register.patron_sources import Column, CsvRules, JsonRules, PatronFileRules, PatronSource
 from schemas.register.retention import Retention
 from schemas.register.rhythm import Rhythm
 from schemas.register.suppliers import FileRules, NormalisationRules, QualityLimits, Supplier
@@ -28,6 +29,11 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[supplier.normalisation]`": NormalisationRules,
     "### `[supplier.quality]`": QualityLimits,
     "### `[supplier.rhythm]`": Rhythm,
+    "### `[[patron_source]]`": PatronSource,
+    "### `[[patron_source.columns]]`": Column,
+    "### `[patron_source.csv_rules]`": CsvRules,
+    "### `[patron_source.json_rules]`": JsonRules,
+    "### `[patron_source.file]`": PatronFileRules,
     "### `[[library]]`": Library,
     "## levels.toml": LevelPolicy,
     "### `[tables.NAME]`": LevelTable,
