@@ -28,7 +28,7 @@ from prefect.workers.process import ProcessWorker
 from config.settings import Settings
 from deployments.automations import AUTOMATIONS
 from deployments.prefect_file import pull_steps
-from deployments.registry import COLLISION_STRATEGY, DEPLOYED, HEARTBEAT_SECONDS, POOL, Deployed
+from deployments.registry import CLIENT_RETRIES, COLLISION_STRATEGY, DEPLOYED, HEARTBEAT_SECONDS, POOL, Deployed
 from schemas.errors import ConfigurationError
 
 POOL_DESCRIPTION = "Samkat's flows, each in a process of its own on a machine where a worker runs."
@@ -59,10 +59,11 @@ async def apply_declared(settings: Settings) -> list[Change]:
 
 
 def pool_template() -> dict[str, Any]:
-    """The process worker's own template; every run says that it lives, so that a dead one is found."""
+    """The process worker's own template; every run says that it lives, and outlives a server that is away."""
     template = ProcessWorker.get_default_base_job_template()
     template["variables"]["properties"]["env"]["default"] = {
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+        "PREFECT_CLIENT_MAX_RETRIES": str(CLIENT_RETRIES),
     }
     return template
 

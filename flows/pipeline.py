@@ -19,13 +19,15 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from tasks.stage import stage_logger
+from tasks.warehouse.away import is_passing, patiently
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.runs import finish_run, start_run
 from tasks.warehouse.turns import TurnLostError, holder_of, turn
-from tasks.workplace import workplace
+from tasks.workplace import Workplace, workplace
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 PASSED = "Passed"
@@ -48,21 +50,22 @@ def pipeline(
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             place = workplace()
             run_id = str(flow_run.id or uuid.uuid4())
-            start_run(place.warehouse, run_id, name, flow_run.name or name, place.now)
+            begun_at, title = place.now, flow_run.name or name
+            _noted(lambda: start_run(place.warehouse, run_id, name, title, begun_at))
             try:
                 with _turn(place.warehouse, turn_at, run_id, signature.bind(*args, **kwargs)) as passed:
                     if passed:
                         raise TurnLostError(passed)
                     result = function(*args, **kwargs)
             except TurnLostError as error:
-                finish_run(place.warehouse, run_id, "done", {"passed": error.cause}, place.now)
+                _finish(place, run_id, "done", {"passed": error.cause})
                 stage_logger().warning("%s", error)
                 return cast(R, Completed(name=PASSED, message=str(error)))
             except BaseException as error:
-                finish_run(place.warehouse, run_id, "failed", {"error": str(error)}, place.now)
+                _note_failure(place, run_id, error)
                 raise
             held, summary = _ending(result)
-            finish_run(place.warehouse, run_id, "held" if held else "done", summary, place.now)
+            _finish(place, run_id, "held" if held else "done", summary)
             stage_logger().info("%s", ", ".join(f"{key} {value}" for key, value in summary.items()) or "done")
             if held:
                 # Prefect takes a state in place of a result, and hands the caller its data.
@@ -85,6 +88,30 @@ def pipeline(
     return decorate
 
 
+def _noted(note: Callable[[], T]) -> T:
+    """What the warehouse is told or asked around the stages: waited for where it is away, since no retry covers it."""
+    return patiently(note, stage_logger().warning)
+
+
+def _finish(place: Workplace, run_id: str, state: str, summary: dict[str, Any]) -> None:
+    ended_at = place.now
+    _noted(lambda: finish_run(place.warehouse, run_id, state, summary, ended_at))
+
+
+def _note_failure(place: Workplace, run_id: str, error: BaseException) -> None:
+    """Note that a run failed, without hiding why. What cannot be noted now is put right by `run-reaper`."""
+    try:
+        if isinstance(error, Exception):
+            _finish(place, run_id, "failed", {"error": str(error)})
+        else:
+            # It was told to end, and is killed if it takes long.
+            finish_run(place.warehouse, run_id, "failed", {"error": str(error)}, place.now)
+    except Exception as second:
+        if not is_passing(second):
+            raise
+        stage_logger().warning("how the run ended could not be noted: the warehouse is away")
+
+
 @contextmanager
 def _turn(
     warehouse: Warehouse, turn_at: str | None, run_id: str, arguments: inspect.BoundArguments
@@ -96,8 +123,7 @@ def _turn(
     arguments.apply_defaults()
     given = arguments.arguments
     subject, patience = turn_at.format(**given), given.get("patience_seconds", 0)
-    with warehouse.read() as connection:
-        other = holder_of(connection, subject)
+    other = _noted(lambda: _holder(warehouse, subject))
     if patience and other not in (None, run_id):
         stage_logger().info("run %s is at %s; waiting up to %s s for it to end", other, subject, patience)
     with turn(warehouse, subject, run_id, patience_seconds=patience) as mine:
@@ -105,6 +131,11 @@ def _turn(
             yield None
             return
     yield f"run {other or 'another'} is at {subject}: what waits is taken up by the run that follows"
+
+
+def _holder(warehouse: Warehouse, subject: str) -> str | None:
+    with warehouse.read() as connection:
+        return holder_of(connection, subject)
 
 
 def _ending(result: Any) -> tuple[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.pipeline import pipeline
-from tasks.runs.stages import find_dead_runs, reschedule_runs
+from tasks.runs.stages import close_ended_runs, find_dead_runs, reschedule_runs
 
 
 @pipeline(name="run-reaper", run_name="run-reaper", timeout_seconds=900)
@@ -16,4 +16,5 @@ def run_reaper(
     left alone.
     """
     dead = find_dead_runs(within_hours, pending_minutes, silence_seconds)
-    return dict(reschedule_runs(dead, most_attempts))
+    counts = reschedule_runs(dead, most_attempts)
+    return dict(counts + close_ended_runs())

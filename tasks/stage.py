@@ -13,21 +13,22 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-import psycopg
+import httpx
 from prefect import Task, get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import MissingContextError
-from prefect.tasks import exponential_backoff
-from sqlalchemy.exc import DBAPIError, OperationalError
 
-from schemas.errors import SamkatError
+from tasks.warehouse import away
 from tasks.warehouse.turns import require_turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RETRIES = 5
-BACKOFF_SECONDS = 4
+RETRIES = 8
+DELAYS_SECONDS = (4, 8, 16, 32, 60, 60, 60, 60)
+"""Waits before each retry: five minutes in all, and with all the luck of the jitter against it more than three."""
+JITTER = 0.3
+"""Each wait is longer or shorter by up to this share, so that the runs of a night do not all come back at once."""
 
 
 def stage(*, name: str | None = None, retries: int = RETRIES) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -53,8 +54,8 @@ def stage(*, name: str | None = None, retries: int = RETRIES) -> Callable[[Calla
             name=title,
             description=function.__doc__,
             retries=retries,
-            retry_delay_seconds=exponential_backoff(backoff_factor=BACKOFF_SECONDS),
-            retry_jitter_factor=0.3,
+            retry_delay_seconds=list(DELAYS_SECONDS[:retries]),
+            retry_jitter_factor=JITTER,
             retry_condition_fn=_is_passing,
             cache_policy=NO_CACHE,
             persist_result=False,
@@ -83,12 +84,10 @@ def _is_passing(_task: Any, _run: Any, state: Any) -> bool:
 
 def is_passing(error: Exception) -> bool:
     """Whether trying again can help: the outside world was away, and nothing is wrong with the work itself."""
-    if isinstance(error, SamkatError):
-        return False
-    if isinstance(error, DBAPIError):
-        return isinstance(error, OperationalError) or bool(error.connection_invalidated)
-    # COPY is spoken to the driver itself, so its errors come bare. Connections and time-outs are OSErrors, too.
-    return isinstance(error, psycopg.OperationalError | OSError)
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500
+    # Prefect's server: what an artifact or a question to its API ends in while it is away.
+    return isinstance(error, httpx.TransportError) or away.is_passing(error)
 
 
 def stage_logger() -> logging.Logger | logging.LoggerAdapter[Any]:

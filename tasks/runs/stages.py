@@ -16,12 +16,17 @@ from tasks.notices.gathering_failures import deliveries_held_by, failed_run
 from tasks.notices.stages import pages_of, teller_of
 from tasks.runs.reaping import HEARTBEATS_MISSED, LOST, is_dead, verdict, will_be_taken_up
 from tasks.stage import run_id, stage, stage_logger
+from tasks.warehouse.runs import finish_run, open_runs
 from tasks.workplace import workplace
 
 INGEST = "supplier-ingest/supplier-ingest"
 LONGEST_WAIT_SECONDS = 3 * 3600
 TELLING = "tell-operator"
 HELD = "Held"
+ENDINGS = {"completed": "done", "failed": "failed", "crashed": "failed", "cancelled": "failed"}
+"""What `core_run` says of a run that Prefect has in this state."""
+NOTED_AFTER = timedelta(minutes=10)
+"""A run notes its end itself, with patience; only then is it done for it."""
 WATCHED_SECONDS = 5
 """Beyond a heartbeat, so that one that is just due is still seen."""
 
@@ -60,6 +65,23 @@ def reschedule_runs(dead: Sequence[RunSeen], most_attempts: int) -> Counter[str]
         if orchestrator.set_state_if_same(each, decided.to, decided.message):
             counts[decided.to] += 1
             stage_logger().warning("%s %s (%s): %s", each.flow, each.name, each.run_id, decided.message)
+    return counts
+
+
+@stage()
+def close_ended_runs() -> Counter[str]:
+    """Note how runs ended that could not note it themselves: killed, or the warehouse was away for too long."""
+    place = workplace()
+    with place.warehouse.read() as connection:
+        unclosed = open_runs(connection, place.now - NOTED_AFTER)
+    counts: Counter[str] = Counter()
+    for each in unclosed:
+        seen = orchestrator.ended_run(each)
+        if seen is None or seen.state not in ENDINGS:
+            continue
+        state = "held" if seen.state_name == HELD else ENDINGS[seen.state]
+        finish_run(place.warehouse, each, state, {"error": seen.message} if state == "failed" else {}, place.now)
+        counts[state] += 1
     return counts
 
 

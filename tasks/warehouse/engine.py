@@ -19,6 +19,25 @@ from sqlalchemy.engine import Connection, Engine
 
 BUSY_TIMEOUT_MS = 120_000
 CATALOGUE_LOCK = "catalogue"
+CONNECTION = {
+    "application_name": "samkat",
+    "connect_timeout": 10,
+    # A server that is gone without a word (power, network) is noticed within a minute, even amid a statement.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+}
+"""How a connection to PostgreSQL is made; the URL may say otherwise (`?connect_timeout=5`)."""
+SESSION = {
+    # The other way round: a machine that is gone must not keep its locks for the hours that the system waits.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    # A process that stands still in a transaction (stopped, swapped out) holds everybody up. None thinks so long.
+    "idle_in_transaction_session_timeout": "30min",
+}
+"""Statements have no time limit: a large one is not a dead one, and the flow has a limit of its own."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +88,8 @@ def connect(url: str) -> Warehouse:
 def _postgresql_engine(url: sa.URL) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(
-        url, pool_pre_ping=True, pool_size=5, hide_parameters=True, connect_args={"application_name": "samkat"}
-    )
+    given = {name: value for name, value in CONNECTION.items() if name not in url.query}
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=5, hide_parameters=True, connect_args=given)
 
     @sa.event.listens_for(engine, "connect")
     def _session(dbapi_connection: Any, _record: Any) -> None:
@@ -81,6 +99,8 @@ def _postgresql_engine(url: sa.URL) -> Engine:
             cursor.execute("SET jit = off")
             # A plan made once for all sets takes a set of twenty thousand for one of ten.
             cursor.execute("SET plan_cache_mode = force_custom_plan")
+            for name, value in SESSION.items():
+                cursor.execute(f"SET {name} = '{value}'")
         dbapi_connection.commit()
 
     return engine

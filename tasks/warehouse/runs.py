@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_run
 from tasks.warehouse.engine import Warehouse
@@ -32,3 +33,14 @@ def finish_run(warehouse: Warehouse, run_id: str, state: str, summary: Mapping[s
             .where(core_run.c.run_id == run_id)
             .values(state=state, summary=orjson.dumps(dict(summary)).decode(), finished_at=now)
         )
+
+
+def open_runs(connection: Connection, before: datetime) -> list[str]:
+    """Ids of runs that began before this instant and have not noted how they ended; oldest first."""
+    return list(
+        connection.execute(
+            sa.select(core_run.c.run_id)
+            .where(core_run.c.state == "running", core_run.c.started_at < before)
+            .order_by(core_run.c.started_at)
+        ).scalars()
+    )

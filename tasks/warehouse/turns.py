@@ -8,6 +8,7 @@ ledger's affair (see docs/decisions/0010-turns.md).
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -20,16 +21,18 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
 from schemas.errors import SamkatError
 from schemas.warehouse.core import core_turn
+from tasks.warehouse.away import is_passing, patiently
 from tasks.warehouse.engine import Warehouse
 
 LASTS = timedelta(seconds=90)
 RENEWED_EVERY_SECONDS = 20.0
 LOOKS_EVERY_SECONDS = 0.5
 LOCK = "turns"
+
+log = logging.getLogger("samkat.turns")
 
 
 class TurnLostError(SamkatError):
@@ -88,7 +91,17 @@ def turn(warehouse: Warehouse, subject: str, holder: str, *, patience_seconds: f
         _held.reset(token)
         over.set()
         renewing.join()
+        _give_back(taken)
+
+
+def _give_back(taken: Turn) -> None:
+    """Give the turn back; where the database is away it lapses, and how the run ended is not hidden by that."""
+    try:
         taken.give_back()
+    except Exception as error:
+        if not is_passing(error):
+            raise
+        log.warning("the turn at %s could not be given back, it lapses by itself: the warehouse is away", taken.subject)
 
 
 def require_turn() -> None:
@@ -125,7 +138,7 @@ def _holders(connection: Connection, subjects: Collection[str] | None) -> dict[s
 def _take_patiently(warehouse: Warehouse, subject: str, holder: str, patience_seconds: float) -> Turn | None:
     deadline = time.monotonic() + patience_seconds
     while True:
-        taken = _take(warehouse, subject, holder)
+        taken = patiently(lambda: _take(warehouse, subject, holder), log.warning)
         if taken is not None or time.monotonic() >= deadline:
             return taken
         time.sleep(LOOKS_EVERY_SECONDS)
@@ -150,7 +163,9 @@ def _renew(taken: Turn, over: threading.Event) -> None:
         try:
             if not taken.keep():
                 return  # the next stage of the run finds out
-        except DBAPIError:
+        except Exception as error:
+            if not is_passing(error):
+                log.exception("the turn at %s could not be renewed", taken.subject)
             continue  # the database is away; nobody else can take the turn there meanwhile
 
 

@@ -142,7 +142,7 @@ def test_a_stage_that_the_database_disturbs_is_tried_again_and_does_nothing_twic
     assert {name: tries for name, tries in tried.items() if tries != 1} == {stage: 2}
     log = ran.log("summarise:")
     assert error in log
-    assert "Retry 1/5 will start" in log
+    assert "Retry 1/8 will start" in log
 
 
 @pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)

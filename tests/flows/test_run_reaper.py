@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed, Failed, Paused, Pending, Running, Scheduled
 
 from flows.run_reaper import run_reaper
+from schemas.warehouse.core import core_run
+from tasks.warehouse.runs import start_run
 from tasks.workplace import Workplace
 from tests.flows.runs import run
 
@@ -93,3 +97,22 @@ def test_a_run_that_is_young_is_not_dead_and_one_that_was_lost_too_often_fails_f
     state = client.read_flow_run(lost).state
     assert state is not None
     assert state.message == "its process was lost 3 times; it is not taken up again by itself"
+
+
+def test_the_end_of_a_run_that_could_not_note_it_is_noted(home: Workplace, client: SyncPrefectClient) -> None:
+    deployment = deployed(client)
+    long_ago = home.now - timedelta(hours=1)
+    ended = {
+        "failed": run_in(client, deployment, Pending(), Running(), Failed(message="the warehouse was away")),
+        "running": run_in(client, deployment),
+    }
+    for each in (*ended.values(), uuid.uuid4()):
+        start_run(home.warehouse, str(each), "night-work", "NORDBOK", long_ago)
+    assert run(run_reaper).value == {"failed": 1}
+    with home.warehouse.read() as connection:
+        rows = connection.execute(sa.select(core_run.c.run_id, core_run.c.state, core_run.c.summary)).all()
+    noted = {row.run_id: (row.state, row.summary) for row in rows if row.run_id in map(str, ended.values())}
+    assert noted == {
+        str(ended["failed"]): ("failed", '{"error":"the warehouse was away"}'),
+        str(ended["running"]): ("running", "{}"),
+    }

@@ -70,7 +70,8 @@ def ask(api_url: str, path: str, body: dict[str, Any] | None = None, login: str 
     for attempt in range(5):
         try:
             with urllib.request.urlopen(urllib.request.Request(api_url + path, data, headers), timeout=30) as answer:
-                return json.load(answer)
+                said = answer.read()
+                return json.loads(said) if said else None
         except urllib.error.HTTPError as error:
             if error.code != 503 or attempt == 4:
                 raise
@@ -124,6 +125,11 @@ class Postgres:
     def create_database(self, name: str) -> None:
         """Make an empty database."""
         self._administer(f"CREATE DATABASE {name}")
+
+    def dumped(self, name: str) -> bytes:
+        """Everything that a database holds, as SQL."""
+        command = [str(self.programs / "pg_dump"), "--inserts", self.url(name, "postgresql")]
+        return subprocess.run(command, check=True, capture_output=True, timeout=START_SECONDS).stdout
 
     def drop_database(self, name: str) -> None:
         """Drop a database, whoever still uses it."""
@@ -183,6 +189,7 @@ class PrefectServer(_Child):
     def __init__(self, folder: Path, database_url: str, settings: dict[str, str] | None = None) -> None:
         super().__init__(folder / "server.log")
         self.folder = folder
+        self.database_url = database_url
         self.ui_url = f"http://127.0.0.1:{free_port()}"
         self.api_url = f"{self.ui_url}/api"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SAMKAT_"))}
@@ -193,8 +200,11 @@ class PrefectServer(_Child):
             "PREFECT_SERVER_UI_API_URL": self.api_url,
             **(settings or {}),
         }  # fmt: skip
+        self.login = (settings or {}).get("PREFECT_SERVER_API_AUTH_STRING")
         self.environment = _QUIET | {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(folder)}
         """Variables of a process that talks to this server."""
+        if self.login:
+            self.environment |= {"PREFECT_API_AUTH_STRING": self.login, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true"}
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -214,7 +224,7 @@ class PrefectServer(_Child):
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """What the API answers: GET where there is no body, else POST. `path` begins with a slash."""
-        return ask(self.api_url, path, body)
+        return ask(self.api_url, path, body, self.login)
 
     def flow_runs(self, *states: str, flow: str | None = None) -> list[dict[str, Any]]:
         """Flow runs in these states by name (`Completed`, `Held`), all where none is named, of one flow or of all."""
@@ -229,12 +239,20 @@ class PrefectServer(_Child):
 class Worker(_Child):
     """A process worker of a pool, which looks for work every second."""
 
-    def __init__(self, log: Path, environment: dict[str, str], pool: str = POOL, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        log: Path,
+        environment: dict[str, str],
+        pool: str = POOL,
+        limit: int | None = None,
+        queue: str | None = None,
+    ) -> None:
         super().__init__(log)
         # The API is asked as often as a test needs it; a person leaves this at its default.
         self._environment = environment | {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_HEARTBEAT_SECONDS": "5"}
         self._command = [PREFECT, "worker", "start", "--pool", pool, "--type", "process"]
         self._command += ["--limit", str(limit)] if limit else []
+        self._command += ["--work-queue", queue] if queue else []
 
     def start(self) -> None:
         """Start it; it takes up runs some seconds later."""
@@ -264,10 +282,10 @@ class Production:
         """The warehouse; the caller disposes of it."""
         return connect(self.warehouse_url)
 
-    def start_worker(self, limit: int | None = None, **settings: str) -> Worker:
-        """One more process worker of the pool, gone at the end of the test."""
+    def start_worker(self, limit: int | None = None, queue: str | None = None, **settings: str) -> Worker:
+        """One more process worker of the pool, or of one of its queues, gone at the end of the test."""
         log = self.home.parent / f"worker-{len(self.workers)}.log"
-        self.workers.append(Worker(log, self.environment | settings, limit=limit))
+        self.workers.append(Worker(log, self.environment | settings, limit=limit, queue=queue))
         self.workers[-1].start()
         return self.workers[-1]
 
@@ -303,12 +321,12 @@ def running_prefect(
 
 
 @contextlib.contextmanager
-def production_home(folder: Path, postgres: Postgres, server: PrefectServer) -> Iterator[Production]:
+def production_home(folder: Path, postgres: Postgres, server: PrefectServer, **settings: str) -> Iterator[Production]:
     """A home in `folder`, initialised, its warehouse a new database; its workers end with it."""
     name = f"warehouse_{uuid.uuid4().hex[:8]}"
     postgres.create_database(name)
     url = postgres.url(name)
-    environment = environment_of(folder / "home", SAMKAT_WAREHOUSE_URL=url, SAMKAT_DATA_DOCS="off")
+    environment = environment_of(folder / "home", SAMKAT_WAREHOUSE_URL=url, SAMKAT_DATA_DOCS="off", **settings)
     made = Production(folder / "home", url, server, environment | server.environment)
     try:
         done = made.samkat("init")

@@ -170,3 +170,20 @@ def test_a_section_says_how_to_start_the_flow_and_what_it_leaves(name: str) -> N
     text = section(name)
     assert re.search(r"^\*\*Start\*\*: ", text, re.MULTILINE)
     assert re.search(r"^\*\*Leaves\*\*: ", text, re.MULTILINE)
+
+
+def test_the_waits_of_a_retried_stage_are_told_and_bridge_three_minutes() -> None:
+    (wrapper,) = trees("tasks/stage.py")
+    given = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in wrapper.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        if node.targets[0].id in ("RETRIES", "DELAYS_SECONDS", "JITTER")
+    }
+    delays = given["DELAYS_SECONDS"]
+    *first, last = delays
+    told = " ".join(PAGE.split())
+    share = f"{given['JITTER']:.0%}".replace("%", " %")
+    assert f"waits {', '.join(map(str, first))} and {last} s, each up to {share} longer or shorter" in told
+    assert len(delays) == given["RETRIES"]
+    assert sum(delays) * (1 - given["JITTER"]) >= 200
