@@ -25,6 +25,7 @@ from schemas.warehouse.core import core_notice
 from tasks.notices.message import Message, NoticeKind, attachment_rows, attachments_from, message_id
 from tasks.notices.outbox import AddressError, render_email
 from tasks.notices.sending import MailSender, PassingMailError, PermanentMailError
+from tasks.warehouse.away import patiently
 from tasks.warehouse.bulk import text_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ids import take_ids
@@ -199,17 +200,25 @@ def send_waiting(
             return counts
         tried.append(claimed.notice_id)
         ending, error = _send(claimed, mail, catalogue_name, sender)
-        with warehouse.write() as connection:
-            if ending == "sent":
-                mark_sent(connection, claimed.notice_id, clock())
-            else:
-                mark_failed(connection, claimed.notice_id, error, is_passing=ending == "later")
+        # What the mail server took must be noted: a warehouse that is away now would else have it sent twice.
+        _note_patiently(warehouse, claimed.notice_id, ending, error, clock())
         counts[ending] += 1
         passing_in_a_row = passing_in_a_row + 1 if ending == "later" else 0
         if error and log is not None:
             log.warning("notice %s (%s) was not sent: %s", claimed.notice_id, claimed.row.kind, error)
     counts["later"] += _still_queued(warehouse, tried)
     return counts
+
+
+def _note_patiently(warehouse: Warehouse, notice_id: int, ending: str, error: str, now: datetime) -> None:
+    def note() -> None:
+        with warehouse.write() as connection:
+            if ending == "sent":
+                mark_sent(connection, notice_id, now)
+            else:
+                mark_failed(connection, notice_id, error, is_passing=ending == "later")
+
+    patiently(note)
 
 
 def _send(claimed: ClaimedNotice, mail: MailSender, catalogue_name: str, sender: str) -> tuple[str, str]:

@@ -62,6 +62,27 @@ def states(warehouse: Warehouse) -> list[tuple[str, int]]:
     return [(row.state, row.attempts) for row in notices(warehouse)]
 
 
+class SendsAndShuts:
+    """Takes a message; the first time the database then refuses everybody for some seconds."""
+
+    def __init__(self, server_url: str, database: str) -> None:
+        url = sa.make_url(server_url).set(drivername="postgresql+psycopg")
+        self._admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        self._database = database
+        self.sent = 0
+
+    def send(self, _message: EmailMessage) -> None:
+        self.sent += 1
+        if self.sent == 1:
+            self._run(f"ALTER DATABASE {self._database} ALLOW_CONNECTIONS false")
+            self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._database}'")
+            threading.Timer(2, self._run, [f"ALTER DATABASE {self._database} ALLOW_CONNECTIONS true"]).start()
+
+    def _run(self, statement: str) -> None:
+        with self._admin.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+
 class TestQueueing:
     def test_a_message_is_stored_as_it_is_and_comes_back_whole(self, warehouse: Warehouse) -> None:
         assert queue(warehouse, message(1)) == {"digest": 1}
@@ -247,6 +268,16 @@ class TestSending:
         assert [attempts for _, attempts in states(warehouse)] == [1] * PASSING_IN_A_ROW + [0] * 3
         send(warehouse, SmtpSender("smtp://127.0.0.1:1", timeout_seconds=1))
         assert [attempts for _, attempts in states(warehouse)] == [2, 2, 1, 1, 1, 1, 1, 1]
+
+    @pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+    def test_what_was_sent_is_noted_when_the_warehouse_was_away_just_then(
+        self, warehouse: Warehouse, warehouse_url: str, postgresql_url: str
+    ) -> None:
+        queue(warehouse, message(1), message(2))
+        mail = SendsAndShuts(postgresql_url, str(sa.make_url(warehouse_url).database))
+        assert send(warehouse, mail) == {"sent": 2}
+        assert mail.sent == 2
+        assert states(warehouse) == [("sent", 1), ("sent", 1)]
 
     def test_two_runs_at_once_share_the_work_and_send_nothing_twice(self, warehouse: Warehouse) -> None:
         queue(warehouse, *(message(number) for number in range(30)))
