@@ -19,6 +19,7 @@ from tasks.patrons.pieces import CHUNK_BYTES, MAX_PERSON_BYTES
 
 _MARK = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!|</?(?:[A-Za-z_][\w.-]*:)?user(?=[\s/>])")
 _NEXT_USER = re.compile(rb"\s*<user(?=[\s>])")
+_PLAIN_USER = re.compile(rb"<user[\s/>]")
 _ANY_USER = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?user(?=[\s/>])")
 _DECLARED = re.compile(rb"""<\?xml[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
@@ -145,7 +146,7 @@ class UserElements:
         end = buffer.find(b"</user>", inside)
         if end < 0 or buffer.find(b"<!", inside, end) >= 0 or buffer.find(b"<?", inside, end) >= 0:
             return None
-        return None if _ANY_USER.search(buffer, inside, end) else (inside - 5, end + 7, "")
+        return None if _PLAIN_USER.search(buffer, inside, end) else (inside - 5, end + 7, "")
 
     def _next_marked(self) -> tuple[int, int, str] | None:
         """The next user, found mark by mark; None where more of the stream is needed, or it has ended."""

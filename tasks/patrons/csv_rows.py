@@ -41,6 +41,7 @@ class CsvReader:
         self._charset = source.charset
         self._rules = source.csv_rules
         self._quote = source.csv_rules.quote
+        self._width = 0
 
     def pieces(self, stream: BinaryIO, member: str = "", first_no: int = 1) -> Iterator[PersonPiece]:
         """Rows after the header. Raises `DeliveryRejectedError` where the header lacks a column of the register."""
@@ -51,6 +52,7 @@ class CsvReader:
         if isinstance(header, RejectedRow):
             raise DeliveryRejectedError(f"its header cannot be read: {header.cause}", file=member or None)
         places = self._places(header.cells, member)
+        self._width = len(header.cells)
         for number, row in enumerate(rows, start=first_no):
             if isinstance(row, RejectedRow):
                 yield rejected_piece(row._replace(position=Position(number, row.position.line, None, member)))
@@ -100,13 +102,26 @@ class CsvReader:
             line_no, raw = first
             if not raw.strip() or (self._rules.comment and raw.startswith(self._rules.comment.encode())):
                 continue
+            taken: list[tuple[int, bytes]] = []
             try:
                 text = self._decoded(raw)
                 if self._quote and self._quote in text:
-                    text = self._closed(text, lines)
-                yield _Row(line_no, self._split(text))
+                    text, taken = self._closed(text, lines)
+                yield _Row(line_no, self._whole(text, taken, lines))
             except RowRejectedError as error:
                 yield error.row(Position(0, line_no))
+
+    def _whole(self, text: str, taken: list[tuple[int, bytes]], lines: _Lines) -> list[str]:
+        """The cells. A row of several lines that is none after all costs its first line: the others are given back."""
+        try:
+            cells = self._split(text)
+        except RowRejectedError:
+            lines.give_back(taken)
+            raise
+        if taken and self._width and len(cells) != self._width:
+            lines.give_back(taken)
+            raise _not_closed()
+        return cells
 
     def _decoded(self, raw: bytes) -> str:
         try:
@@ -119,8 +134,8 @@ class CsvReader:
             raise RowRejectedError("unreadable", "holds a NUL", remedy="send it as plain text")
         return text.rstrip("\r\n")
 
-    def _closed(self, text: str, lines: _Lines) -> str:
-        """`text` with as many further lines as its quotes need. Where they never close, only the first line is lost."""
+    def _closed(self, text: str, lines: _Lines) -> tuple[str, list[tuple[int, bytes]]]:
+        """`text` with the further lines that its quotes need, and these lines as they were taken."""
         taken: list[tuple[int, bytes]] = []
         quotes, size = text.count(self._quote), len(text)
         parts = [text]
@@ -131,11 +146,15 @@ class CsvReader:
                 size += len(more[1])
             if more is None or len(taken) >= MAX_ROW_LINES or size > MAX_PERSON_BYTES:
                 lines.give_back(taken)
-                raise RowRejectedError("unreadable", "a quote is never closed", remedy="double a quote inside a cell")
-            part = self._decoded(more[1])
+                raise _not_closed()
+            try:
+                part = self._decoded(more[1])
+            except RowRejectedError:
+                lines.give_back(taken)
+                raise _not_closed() from None
             quotes += part.count(self._quote)
             parts.append(part)
-        return "\n".join(parts)
+        return "\n".join(parts), taken
 
     def _split(self, text: str) -> list[str]:
         if not self._quote or self._quote not in text:
@@ -147,6 +166,10 @@ class CsvReader:
             raise RowRejectedError(
                 "unreadable", "its quotes are not in order", remedy="double a quote inside a cell"
             ) from None
+
+
+def _not_closed() -> RowRejectedError:
+    return RowRejectedError("unreadable", "a quote is never closed", remedy="double a quote inside a cell")
 
 
 class _Lines:

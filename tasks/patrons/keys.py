@@ -23,12 +23,12 @@ def text_key(value: str) -> str:
 
 def email_key(value: str) -> str:
     """An e-mail address as a key: a blank has no place in it."""
-    return text_key(value).replace(" ", "")
+    return text_key("".join(value.split()))
 
 
 def phone_key(value: str) -> str:
     """A telephone number as it is dialled: no blanks, brackets, dots, slashes and dashes; 00 at its beginning is +."""
-    number = _NOT_DIALLED.sub("", text_key(value))
+    number = text_key(_NOT_DIALLED.sub("", value))
     return f"+{number[2:]}" if number.startswith("00") and len(number) > 2 else number
 
 
