@@ -16,6 +16,7 @@ from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from deployments.registry import HEARTBEAT_SECONDS
+from tasks.runs.reaping import SILENT
 
 SILENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 """After so much silence a run is taken to be dead. A window under three heartbeats crashed healthy paused runs."""
@@ -82,7 +83,7 @@ AUTOMATIONS: tuple[Declared, ...] = (
             threshold=1,
             within=SILENCE,
         ),
-        crashes=f"no sign of life for {SILENCE.seconds} s: the process that ran it is gone",
+        crashes=f"{SILENT} for {SILENCE.seconds} s: the process that ran it is gone",
     ),
 )
 """Each is told apart by its name: applying again renews it."""

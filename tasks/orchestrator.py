@@ -116,7 +116,7 @@ def _seen(client: SyncPrefectClient, run: FlowRun, names: dict[UUID, str]) -> Ru
     assert state is not None
     if run.flow_id not in names:
         names[run.flow_id] = client.read_flow(run.flow_id).name
-    last_beat = _last_heartbeat(client, run.id) if state.is_running() else None
+    last_beat = _last_heartbeat(client, run.id) if state.is_running() or state.is_crashed() else None
     signs = [each for each in (state.timestamp, last_beat) if each is not None]
     moment = server_now("UTC")
     return RunSeen(

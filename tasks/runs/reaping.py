@@ -13,6 +13,8 @@ from schemas.runs import RunSeen
 
 HEARTBEATS_MISSED = 3
 """So many in a row, and a run is taken to be dead. Fewer crashed a healthy run that only waited."""
+SILENT = "no sign of life"
+"""Begins the message of a run that was set to crashed because it said nothing, by an automation (automations.py)."""
 LOST = "its process was lost"
 """Begins the message of a run that failed for good."""
 NEVER_TAKEN_UP = frozenset({"run-reaper", "decide"})
@@ -29,8 +31,19 @@ class Verdict:
 
 
 def is_dead(run: RunSeen, silence: timedelta) -> bool:
-    """Whether nobody works at the run any more: nothing was heard of it for `silence`."""
+    """Whether nobody works at the run any more: nothing was heard of it for `silence`.
+
+    One that was called crashed and has said something since lives: the server was away, and heard nothing. Only a
+    late sign counts, since clocks differ: one from about the crash would else keep a dead run dead.
+    """
+    if run.state == "crashed":
+        return run.silent_for >= run.in_state_for or run.silent_for > silence
     return run.state != "running" or run.silent_for > silence
+
+
+def is_in_doubt(run: RunSeen) -> bool:
+    """Whether it is only silent, and may live: after the server was away, all are."""
+    return run.state == "running" or (run.state == "crashed" and run.message.startswith(SILENT))
 
 
 def verdict(run: RunSeen, most_attempts: int, reaped: str) -> Verdict | None:
@@ -57,5 +70,5 @@ def _cause(run: RunSeen) -> str:
     if run.state == "pending":
         return f"pending for {run.in_state_for.total_seconds():.0f} s, nobody began it"
     if run.state == "running":
-        return f"no sign of life for {run.silent_for.total_seconds():.0f} s"
+        return f"{SILENT} for {run.silent_for.total_seconds():.0f} s"
     return "its process crashed"

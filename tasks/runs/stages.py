@@ -14,7 +14,7 @@ from tasks import orchestrator
 from tasks.notices import telling
 from tasks.notices.gathering_failures import deliveries_held_by, failed_run
 from tasks.notices.stages import pages_of, teller_of
-from tasks.runs.reaping import HEARTBEATS_MISSED, LOST, is_dead, verdict, will_be_taken_up
+from tasks.runs.reaping import HEARTBEATS_MISSED, LOST, is_dead, is_in_doubt, verdict, will_be_taken_up
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.runs import finish_run, open_runs
 from tasks.workplace import workplace
@@ -45,7 +45,7 @@ def find_dead_runs(within_hours: int, pending_minutes: float, silence_seconds: i
         return [each for each in found if each.run_id != run_id() and is_dead(each, silence)]
 
     dead = look()
-    if any(each.state == "running" for each in dead):
+    if any(is_in_doubt(each) for each in dead):
         orchestrator.watch(every + WATCHED_SECONDS)
         before = {each.run_id for each in dead}
         dead = [each for each in look() if each.run_id in before]

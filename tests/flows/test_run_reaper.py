@@ -12,10 +12,13 @@ import sqlalchemy as sa
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
+from prefect.events import emit_event
 from prefect.states import Completed, Crashed, Failed, Paused, Pending, Running, Scheduled
 
 from flows.run_reaper import run_reaper
 from schemas.warehouse.core import core_run
+from tasks.orchestrator import HEARTBEAT
+from tasks.runs.reaping import SILENT
 from tasks.warehouse.runs import start_run
 from tasks.workplace import Workplace
 from tests.flows.runs import run
@@ -79,6 +82,18 @@ def test_dead_runs_are_scheduled_again_and_all_others_are_left_alone(
     assert {name: name_of(client, run_id) for name, run_id in left.items()} == {name: name for name in left}
     assert name_of(client, by_hand) == "Crashed"
     assert ran.value == {"scheduled": 3, "crashed": 1}
+
+
+def test_a_run_that_was_called_crashed_while_the_server_was_away_and_lives_is_left_alone(
+    home: Workplace, client: SyncPrefectClient
+) -> None:
+    deployment = deployed(client)
+    crashed = Crashed(message=f"{SILENT} for 90 s: the process that ran it is gone")
+    alive, dead = (run_in(client, deployment, Pending(), Running(), crashed) for _ in range(2))
+    beat = emit_event(HEARTBEAT, {"prefect.resource.id": f"prefect.flow-run.{alive}"})
+    assert beat is not None
+    assert run(run_reaper, silence_seconds=45).value == {"scheduled": 1}
+    assert [name_of(client, each) for each in (alive, dead)] == ["Crashed", "Scheduled"]
 
 
 def test_a_run_that_is_young_is_not_dead_and_one_that_was_lost_too_often_fails_for_good(

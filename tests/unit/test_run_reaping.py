@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.runs import RunSeen
-from tasks.runs.reaping import is_dead, verdict, will_be_taken_up
+from tasks.runs.reaping import SILENT, is_dead, is_in_doubt, verdict, will_be_taken_up
 
 SILENCE = timedelta(seconds=90)
 CRASHED = RunSeen(
@@ -29,10 +29,22 @@ CRASHED = RunSeen(
 
 @pytest.mark.parametrize(
     ("state", "silent_for", "dead"),
-    [("running", 89, False), ("running", 91, True), ("crashed", 0, True), ("pending", 0, True)],
+    [("running", 89, False), ("running", 91, True), ("crashed", 10, True), ("pending", 0, True)],
 )
 def test_a_running_run_is_dead_when_it_is_silent_the_others_are(state: str, silent_for: int, dead: bool) -> None:
     assert is_dead(replace(CRASHED, state=state, silent_for=timedelta(seconds=silent_for)), SILENCE) is dead
+
+
+@pytest.mark.parametrize(("silent_for", "crashed_for", "dead"), [(5, 40, False), (40, 40, True), (100, 120, True)])
+def test_a_crashed_run_that_has_said_something_since_is_not_dead(silent_for: int, crashed_for: int, dead: bool) -> None:
+    seen = replace(CRASHED, silent_for=timedelta(seconds=silent_for), in_state_for=timedelta(seconds=crashed_for))
+    assert is_dead(seen, SILENCE) is dead
+
+
+def test_only_silence_is_a_doubt_that_is_worth_waiting_for() -> None:
+    assert is_in_doubt(replace(CRASHED, state="running"))
+    assert is_in_doubt(replace(CRASHED, message=f"{SILENT} for 90 s"))
+    assert not is_in_doubt(CRASHED)
 
 
 @pytest.mark.parametrize(
