@@ -136,7 +136,9 @@ class PatronPolicy(RegisterModel):
         default_factory=dict, description="Rules by path; one that is not named has its default"
     )
     protection: tuple[Protection, ...] = Field((), description="Protected by institution and by group")
-    precedence: tuple[Precedence, ...] = Field((), description="Order of sources that differs from their own; the closest row counts")
+    precedence: tuple[Precedence, ...] = Field(
+        (), description="Order of sources that differs from their own; the closest row counts"
+    )
     identifiers: dict[str, IdentifierRule] = Field(
         default_factory=dict, description="Rules by type of identifier; one that is not named only searches"
     )

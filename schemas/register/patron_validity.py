@@ -36,6 +36,11 @@ class TermCalendar(RegisterModel):
         last = date.fromisoformat(f"{day.year}-{term.valid_to}")
         return last if last >= day else last.replace(year=day.year + 1)
 
+    def next_start(self, day: date) -> date:
+        """First day after `day` on which a term starts."""
+        days = [date.fromisoformat(f"{year}-{term.starts}") for year in (day.year, day.year + 1) for term in self.terms]
+        return next(each for each in days if each > day)
+
 
 class ValidityRule(RegisterModel):
     """The last valid day where a source gives none: a lease, or the term calendar."""

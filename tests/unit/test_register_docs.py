@@ -16,7 +16,17 @@ from schemas.register.guards import GuardLimit
 from schemas.register.levels import LevelPolicy, LevelTable
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy, MatchingWeights
+from schemas.register.patron_limits import PATRON_CHANGES, GuardRaise, PatronGuards, PatronLimit
+from schemas.register.patron_policy import (
+    IdentifierRule,
+    PathRule,
+    PatronPolicy,
+    PatronRetention,
+    Precedence,
+    Protection,
+)
 from schemas.register.patron_sources import Column, CsvRules, JsonRules, PatronFileRules, PatronSource
+from schemas.register.patron_validity import AbsenceRules, ErasureRules, LifecycleRules, TermCalendar, ValidityRule
 from schemas.register.retention import Retention
 from schemas.register.rhythm import Rhythm
 from schemas.register.suppliers import FileRules, NormalisationRules, QualityLimits, Supplier
@@ -35,6 +45,19 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[patron_source.json_rules]`": JsonRules,
     "### `[patron_source.file]`": PatronFileRules,
     "### `[[library]]`": Library,
+    "## patron_policy.toml": PatronPolicy,
+    "### `[paths.PATH]`": PathRule,
+    "### `[[protection]]`": Protection,
+    "### `[[precedence]]`": Precedence,
+    "### `[identifiers.TYPE]`": IdentifierRule,
+    "### `[guards.limits.CLASS]`": PatronLimit,
+    "### `[[guards.raises]]`": GuardRaise,
+    "### `[[validity]]`": ValidityRule,
+    "### `[calendars.NAME]`": TermCalendar,
+    "### `[absence]`": AbsenceRules,
+    "### `[lifecycle]`": LifecycleRules,
+    "### `[erasure]`": ErasureRules,
+    "### `[retention]`": PatronRetention,
     "## levels.toml": LevelPolicy,
     "### `[tables.NAME]`": LevelTable,
     "## matching.toml": MatchingPolicy,
@@ -67,6 +90,8 @@ def test_the_defaults_on_the_page_are_those_of_the_code(heading: str) -> None:
     for key, field in SECTIONS[heading].model_fields.items():
         said, default = rows[key][1], field.get_default(call_default_factory=True)
         expected = {"needed": PydanticUndefined, "not set": None, "empty": ()}.get(said, said)
+        if isinstance(default, tuple) and any(isinstance(each, RegisterModel) for each in default):
+            continue
         if isinstance(default, str | int | float | bool) or (isinstance(default, tuple) and default):
             expected = json.loads(said.strip("`"))
             default = list(default) if isinstance(default, tuple) else default
@@ -84,3 +109,12 @@ def test_every_guarded_class_of_the_sample_is_on_the_page() -> None:
     for flow, classes in flows.items():
         for name in classes:
             assert f"| `{flow}` | `{name}` |" in PAGE
+
+
+def test_every_guarded_class_of_patrons_is_on_the_page_with_its_limit() -> None:
+    guards = PatronGuards()
+    for change in PATRON_CHANGES:
+        limit = guards.limit_of(change)
+        summed = f", also summed over {limit.sum_days} days" if limit.sum_days else ""
+        (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{change}` |")]
+        assert row.endswith(f"| max({limit.at_least}, {limit.share:.0%}){summed} |")
