@@ -67,6 +67,8 @@ def load_bibs(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> 
             low, high, last = work.reached, work.reached + chunk_records, _last_position(work.connection, loading)
             counts.update(load_bib_range(work.connection, loading, low, high))
             work.advance(min(high, last), done_at=loading.now if high >= last else None)
+        if high >= last:
+            return counts
 
 
 def _last_position(connection: Connection, loading: Loading) -> int:
@@ -87,15 +89,16 @@ def load_bib_range(connection: Connection, loading: Loading, low: int, high: int
     changed = set() if is_as_matched else changed_since(connection, loading.delivery_id, low, high, snapshot)
     stale = changed & waiting.keys()
     counts: Counter[str] = Counter()
-    for number, positions in enumerate(
-        waves(shared_numbers(connection, loading.delivery_id, low, high), waiting, stale)
-    ):
+    shared = shared_numbers(connection, loading.delivery_id, low, high) if len(waiting) > 1 else []
+    in_waves = waves(shared, waiting, stale)
+    for number, positions in enumerate(in_waves):
         wave = [waiting[position] for position in positions]
         if number > 0:
             wave = _judged_anew(connection, loading, wave)
         counts.update(each.outcome for each in load_wave(connection, loading, change, wave))
-    in_range = sa.and_(stage_match.c.position > low, stage_match.c.position <= high)
-    _keep_matches(connection, loading, in_range)
+    if len(in_waves) > 1 or any((each.rule, each.reason) != NO_CANDIDATE for each in waiting.values()):
+        in_range = sa.and_(stage_match.c.position > low, stage_match.c.position <= high)
+        _keep_matches(connection, loading, in_range)
     return counts
 
 
@@ -146,12 +149,13 @@ def waves(numbers: Iterable[tuple[int, str]], positions: Collection[int], stale:
 
 def _snapshot(connection: Connection, delivery_id: int) -> int:
     """The catalogue's change number when the delivery was matched; 0 makes every match stale."""
-    reached = connection.execute(
-        sa.select(raw_progress.c.reached).where(
-            raw_progress.c.delivery_id == delivery_id, raw_progress.c.stage == SNAPSHOT
-        )
-    ).scalar()
+    reached = connection.execute(_REACHED, {"delivery": delivery_id}).scalar()
     return int(reached or 0)
+
+
+_REACHED = sa.select(raw_progress.c.reached).where(
+    raw_progress.c.delivery_id == sa.bindparam("delivery"), raw_progress.c.stage == SNAPSHOT
+)
 
 
 def _judged_anew(connection: Connection, loading: Loading, wave: Sequence[Waiting]) -> list[Waiting]:

@@ -71,6 +71,8 @@ def load_holdings(warehouse: Warehouse, loading: Loading, *, chunk_records: int)
             counts.update(load_staged_holdings(work.connection, loading, in_range))
             is_last = high >= int(last or 0)
             work.advance(high, done_at=loading.now if is_last else None)
+        if is_last:
+            return counts
 
 
 def load_holdings_of(
@@ -195,28 +197,24 @@ def _newer_word(connection: Connection, loading: Loading, bib_ids: Collection[in
     """(bib, sigel) of which a delivery of the same supplier with a later time in its name has said something."""
     if loading.supplier is None or loading.sent_at_name is None or not bib_ids:
         return set()
-    later = list(
-        connection.execute(
-            sa.select(raw_delivery.c.delivery_id).where(
-                raw_delivery.c.kind == "supplier",
-                raw_delivery.c.sender == loading.supplier.code,
-                raw_delivery.c.sent_at_name > loading.sent_at_name,
-                sa.not_(raw_delivery.c.is_preview),
-            )
-        ).scalars()
+    bibs = id_set(connection, bib_ids)
+    # Of each outcome, not the other way round: a night of a thousand files has as many later ones.
+    is_later = sa.exists().where(
+        raw_delivery.c.delivery_id == core_outcome.c.delivery_id,
+        raw_delivery.c.kind == "supplier",
+        raw_delivery.c.sender == loading.supplier.code,
+        raw_delivery.c.sent_at_name > loading.sent_at_name,
+        sa.not_(raw_delivery.c.is_preview),
     )
-    if not later:
-        return set()
-    bibs, deliveries = id_set(connection, bib_ids), id_set(connection, later)
     rows = connection.execute(
         sa.select(core_outcome.c.bib_id, core_outcome.c.sigel)
         .select_from(bibs)
         .join(core_outcome, core_outcome.c.bib_id == bibs.c.value)
         .where(
-            core_outcome.c.delivery_id.in_(sa.select(deliveries.c.value)),
             core_outcome.c.record_type == "holding",
             core_outcome.c.is_latest,
             core_outcome.c.outcome.in_(_SAID),
+            is_later,
         )
     )
     return {(row.bib_id, row.sigel) for row in rows}

@@ -5,15 +5,18 @@ A class over its limit is held by the plan's hash; the others go on. When it is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.errors import UsageError
 from schemas.outcomes import BibOutcome, HoldingOutcome, PlanState
-from schemas.warehouse.core import core_bib, core_holding, core_holding_line, core_outcome, core_plan, core_review
+from schemas.warehouse.core import core_bib, core_holding, core_holding_line, core_outcome, core_plan
 from schemas.warehouse.raw import raw_delivery
 from schemas.warehouse.stage import stage_bib, stage_holding, stage_verdict
 from tasks.catalogue.levels import ExistingBib, may_replace
@@ -26,7 +29,7 @@ from tasks.catalogue.staging import forget_staged
 from tasks.plans.plan import GuardedClass, PlannedClass, digest_of, guard, plan_hash
 from tasks.plans.store import hold, mark_applied
 from tasks.warehouse.bulk import id_set
-from tasks.warehouse.ledger import is_stage_done, note_done
+from tasks.warehouse.ledger import is_stage_done, note_done, stages_done
 
 FLOW = "supplier-ingest"
 GUARDED = ("bib_create", "bib_replace", "holding_delete")
@@ -45,7 +48,13 @@ def scope_of(connection: Connection, delivery_id: int) -> str:
 
 
 def planned_changes(connection: Connection, loading: Loading) -> list[PlannedClass]:
-    """The guarded classes of change of a matched delivery: bibs created, bibs replaced, holdings deleted."""
+    """The guarded classes of change of a matched delivery: bibs created, bibs replaced, holdings deleted.
+
+    None of a delivery that no guard would hold even in an empty catalogue: most are so small, and counting what they
+    are a share of takes longer than loading them.
+    """
+    if _is_let_through(connection, loading):
+        return []
     scope = scope_of(connection, loading.delivery_id)
     bibs = connection.execute(
         sa.select(sa.func.count()).select_from(core_bib).where(sa.not_(core_bib.c.is_deleted))
@@ -73,6 +82,34 @@ def planned_changes(connection: Connection, loading: Loading) -> list[PlannedCla
         PlannedClass(FLOW, scope, "bib_replace", len(replaced), bibs, digest_of(replaced)),
         PlannedClass(FLOW, scope, "holding_delete", len(deleted), lines_of_supplier, digest_of(deleted)),
     ]
+
+
+def _is_let_through(connection: Connection, loading: Loading) -> bool:
+    return loading.delivery_id in _let_through(connection, [loading])
+
+
+def _let_through(connection: Connection, loadings: Sequence[Loading]) -> frozenset[int]:
+    """Deliveries that have too few bibs and deletions for any guard, whatever the catalogue."""
+    wanted = sa.select(id_set(connection, [each.delivery_id for each in loadings]).c.value)
+
+    def counted(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> Counter[int]:
+        rows = connection.execute(
+            sa.select(table.c.delivery_id, sa.func.count())
+            .where(table.c.delivery_id.in_(wanted), *conditions)
+            .group_by(table.c.delivery_id)
+        )
+        return Counter({row[0]: row[1] for row in rows})
+
+    bibs, deletions = counted(stage_bib), counted(stage_holding, stage_holding.c.is_delete)
+    of_class = {"bib_create": bibs, "bib_replace": bibs, "holding_delete": deletions}
+
+    def is_let_through(loading: Loading) -> bool:
+        limits = {each: loading.register.guards.limit_for(FLOW, each) for each in GUARDED}
+        return all(
+            limit is None or of_class[each][loading.delivery_id] <= limit.at_least for each, limit in limits.items()
+        )
+
+    return frozenset(each.delivery_id for each in loadings if is_let_through(each))
 
 
 def _replacements(connection: Connection, loading: Loading) -> list[str]:
@@ -138,17 +175,42 @@ def guard_delivery(connection: Connection, loading: Loading, run_id: str | None)
         if guarded:
             plan = plan_hash(each.planned for each in guarded)
             hold(connection, plan, guarded, delivery_id=delivery_id, run_id=run_id, now=loading.now)
-        note_done(connection, delivery_id, GUARD, loading.now)
+        note_done(connection, [delivery_id], GUARD, loading.now)
+    return _held_classes(connection, [delivery_id]).get(delivery_id, frozenset())
+
+
+def guard_small(connection: Connection, loadings: Sequence[Loading]) -> list[Loading]:
+    """As `guard_delivery`, of many deliveries at once; returns each with the classes that are held now.
+
+    Ends before the first that has to be counted against the catalogue, which may have changed by then.
+    """
+    ids = [each.delivery_id for each in loadings]
+    guarded = stages_done(connection, ids, GUARD)
+    new = [each for each in loadings if each.delivery_id not in guarded]
+    free = guarded | (_let_through(connection, new) if new else frozenset())
+    some = list(takewhile(lambda each: each.delivery_id in free, loadings))
+    if not some:
+        return []
+    held = _held_classes(connection, ids)
+    note_done(connection, [each.delivery_id for each in some], GUARD, some[0].now)
+    return [replace(each, held_classes=held.get(each.delivery_id, frozenset())) for each in some]
+
+
+def _held_classes(connection: Connection, delivery_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The guarded classes of deliveries that are held now, or were rejected."""
     change_class = core_plan.c["class"]
-    held = connection.execute(
-        sa.select(change_class).where(
-            core_plan.c.delivery_id == delivery_id,
+    rows = connection.execute(
+        sa.select(core_plan.c.delivery_id, change_class).where(
+            core_plan.c.delivery_id.in_(sa.select(id_set(connection, delivery_ids).c.value)),
             core_plan.c.flow == FLOW,
             change_class.in_(GUARDED),
             core_plan.c.state.in_([PlanState.HELD, PlanState.REJECTED]),
         )
     )
-    return frozenset(held.scalars())
+    held: dict[int, frozenset[str]] = {}
+    for delivery_id, each in rows:
+        held[delivery_id] = held.get(delivery_id, frozenset()) | {each}
+    return held
 
 
 def planned_absence(connection: Connection, delivery_ids: Collection[int]) -> PlannedClass:
@@ -302,37 +364,3 @@ def reject_delivery(connection: Connection, loading: Loading, rule: str, reason:
     ]
     write_outcomes(connection, loading.delivery_id, outcomes, loading.now, succeeds=True)
     forget_staged(connection, loading.delivery_id)
-
-
-def still_needed(delivery_id: int) -> sa.Select[tuple[int]]:
-    """Positions of bibs whose working set must stay: in review, or with something that a guard holds."""
-    waiting_holdings = (
-        sa.select(stage_holding.c.bib_position)
-        .join(
-            core_outcome,
-            sa.and_(
-                core_outcome.c.delivery_id == stage_holding.c.delivery_id,
-                core_outcome.c.position == stage_holding.c.position,
-                core_outcome.c.part == stage_holding.c.part,
-                core_outcome.c.record_type == "holding",
-            ),
-        )
-        .where(
-            stage_holding.c.delivery_id == delivery_id,
-            stage_holding.c.bib_position.is_not(None),
-            core_outcome.c.is_latest,
-            sa.or_(core_outcome.c.outcome == HoldingOutcome.WAITING, core_outcome.c.rule.startswith("guard:")),
-        )
-    )
-    waiting_bibs = sa.select(core_outcome.c.position).where(
-        core_outcome.c.delivery_id == delivery_id,
-        core_outcome.c.is_latest,
-        core_outcome.c.record_type == "bib",
-        sa.or_(core_outcome.c.outcome == "review", core_outcome.c.rule.startswith("guard:")),
-    )
-    # A provisional bib's review is still open: the worklist shows the record as it came.
-    open_reviews = sa.select(core_review.c.position).where(
-        core_review.c.delivery_id == delivery_id, core_review.c.state == "open"
-    )
-    all_of_them = sa.union(waiting_holdings, waiting_bibs, open_reviews).subquery()
-    return sa.select(all_of_them.c[0])

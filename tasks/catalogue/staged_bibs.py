@@ -32,16 +32,24 @@ NO_CANDIDATE = ("no_candidate", "no bib in the catalogue has one of its numbers"
 
 def staged_range(connection: Connection, delivery_id: int, low: int, high: int) -> list[Waiting]:
     """The staged bibs with `low < position <= high`, in order, as they were matched."""
-
-    def of(table: sa.Table, *names: str) -> sa.Select[Any]:
-        within = sa.and_(table.c.delivery_id == delivery_id, table.c.position > low, table.c.position <= high)
-        return sa.select(table.c.position, *(table.c[name] for name in names)).where(within)
-
-    found = connection.execute(of(stage_verdict, "ending", "bib_id", "rule", "reason")).all()
-    verdicts = {position: verdict for position, *verdict in found}
+    within = {"delivery": delivery_id, "low": low, "high": high}
+    verdicts = {position: verdict for position, *verdict in connection.execute(_VERDICTS, within).all()}
     new = ["new", None, *NO_CANDIDATE]
-    bibs = connection.execute(of(stage_bib, "encoding_level", "reject_reason").order_by(stage_bib.c.position)).all()
+    bibs = connection.execute(_BIBS, within).all()
     return [Waiting(position, *bib, *verdicts.get(position, new)) for position, *bib in bibs]
+
+
+def _of_range(table: sa.Table, *names: str) -> sa.Select[Any]:
+    """Made once: a delivery of one bib would take longer to say what it wants than to get it."""
+    return sa.select(table.c.position, *(table.c[name] for name in names)).where(
+        table.c.delivery_id == sa.bindparam("delivery"),
+        table.c.position > sa.bindparam("low"),
+        table.c.position <= sa.bindparam("high"),
+    )
+
+
+_VERDICTS = _of_range(stage_verdict, "ending", "bib_id", "rule", "reason")
+_BIBS = _of_range(stage_bib, "encoding_level", "reject_reason").order_by(stage_bib.c.position)
 
 
 def staged_bibs(connection: Connection, delivery_id: int, positions: Collection[int]) -> list[Waiting]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +20,17 @@ from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import load_holdings as holding_loading
 from tasks.catalogue import load_union, planning, preview, reverting, review
 from tasks.catalogue.delivered_files import rows_of_file, rows_of_stream
-from tasks.catalogue.holding_lines import LIBRARY
-from tasks.catalogue.levels import LevelReading
 from tasks.catalogue.loading import Loading
+from tasks.catalogue.needed import still_needed
 from tasks.catalogue.promises import BrokenPromiseError, require_promises
+from tasks.catalogue.small_deliveries import (
+    load_bibs_of_small,
+    load_holdings_of_small,
+    read_whole,
+    rules_of,
+    settle_small,
+    stage_small,
+)
 from tasks.catalogue.staged_rows import RowBatch, StagingRules
 from tasks.catalogue.staging import forget_staged, stage_delivery
 from tasks.landing.receiving import original, reject
@@ -72,7 +79,10 @@ def stage_records(deliveries: list[int]) -> Counter[str]:
             reject(place.warehouse, place.zone, row.delivery_id, why, place.now)
         return Counter(rejected=1)
 
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.RECEIVED]), work)
+    def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
+        return stage_small(place.warehouse, read_whole(place, rows), now=place.now, run_id=run_id())
+
+    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.RECEIVED]), work, together)
 
 
 def _note_run(warehouse: Warehouse, delivery_id: int) -> None:
@@ -92,15 +102,10 @@ def _reject_staged(place: Workplace, row: sa.Row[Any], why: BrokenPromiseError) 
 
 
 def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
-    catalogue = place.register.catalogue
     verify: Callable[[sa.Connection], None] | None = None
-    if row.kind == "catalogue":
-        reading = ReadingRules.of_catalogue(catalogue.control_number_prefix, origin_note=catalogue.origin_note)
-        rules = StagingRules(LevelReading(place.register.levels), LIBRARY)
-    else:
+    reading, rules = rules_of(place, row)
+    if row.kind != "catalogue":
         supplier = place.supplier(row.sender)
-        reading = ReadingRules.of_supplier(supplier, origin_note=catalogue.origin_note)
-        rules = StagingRules(LevelReading(place.register.levels, supplier.level_ceiling), supplier.code)
         verify = functools.partial(require_promises, delivery_id=row.delivery_id, name=row.name, rules=supplier.file)
     with place.warehouse.read() as connection:
         uri = row.uri if row.is_preview else original(place.zone, connection, row)
@@ -137,7 +142,11 @@ def load_bibs(deliveries: list[int]) -> Counter[str]:
         counts = bib_loading.load_bibs(place.warehouse, loading, chunk_records=place.settings.chunk_records)
         return counts + Counter({f"held {each}": 1 for each in held})
 
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.MATCHED]), work)
+    def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
+        loadings = [loading_of(place, row) for row in rows]
+        return load_bibs_of_small(place.warehouse, loadings, chunk_records=place.settings.chunk_records)
+
+    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.MATCHED]), work, together)
 
 
 @stage()
@@ -155,7 +164,11 @@ def load_holdings(deliveries: list[int]) -> Counter[str]:
             set_state(connection, row.delivery_id, DeliveryState.LOADED, only_from=[DeliveryState.MATCHED])
         return counts
 
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.MATCHED]), work)
+    def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
+        loadings = [loading_of(place, row) for row in rows]
+        return load_holdings_of_small(place.warehouse, loadings, chunk_records=place.settings.chunk_records)
+
+    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.MATCHED]), work, together)
 
 
 @stage(name="preview")
@@ -238,7 +251,7 @@ def settle(deliveries: list[int]) -> Counter[str]:
     def work(row: sa.Row[Any]) -> None:
         with place.warehouse.write(CATALOGUE_LOCK) as connection:
             with joined_as_sets(connection):
-                forget_staged(connection, row.delivery_id, planning.still_needed(row.delivery_id))
+                forget_staged(connection, row.delivery_id, still_needed(row.delivery_id))
             set_state(
                 connection,
                 row.delivery_id,
@@ -248,7 +261,10 @@ def settle(deliveries: list[int]) -> Counter[str]:
                 hold_reason=None,
             )
 
-    return each_delivery(proved_rows(place.warehouse, deliveries), work)
+    def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
+        return settle_small(place.warehouse, [row.delivery_id for row in rows], place.now), Counter()
+
+    return each_delivery(proved_rows(place.warehouse, deliveries), work, together)
 
 
 @dataclass(frozen=True)
@@ -279,7 +295,7 @@ def decide_reviews(decisions: dict[int, str], by: str) -> Carried:
                 loading = loading_of(place, delivery(connection, waiting.delivery_id))
                 decision = review.parse_decision(review_id, text, by)
                 said[str(review_id)] = review.decide(connection, loading, waiting, decision)
-                forget_staged(connection, waiting.delivery_id, planning.still_needed(waiting.delivery_id))
+                forget_staged(connection, waiting.delivery_id, still_needed(waiting.delivery_id))
                 deliveries.add(waiting.delivery_id)
         except SamkatError as error:
             problems[str(review_id)] = str(error)
@@ -365,7 +381,7 @@ def _apply_class(place: Workplace, delivery_id: int, plan_hash: str, change_clas
             loading = loading_of(place, delivery(connection, delivery_id))
             most = place.settings.chunk_records
             number = planning.apply_approved(connection, loading, plan_hash, change_class, most)
-            forget_staged(connection, delivery_id, planning.still_needed(delivery_id))
+            forget_staged(connection, delivery_id, still_needed(delivery_id))
         total += number
         if number == 0 or change_class == "bib_absent":
             return total

@@ -7,7 +7,7 @@ position it reached, so a killed staging reads the file again but writes only wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,16 +80,21 @@ def stage_delivery(
     return counts
 
 
+TABLES = (
+    (raw_record, RAW_COLUMNS, "raw"),
+    (stage_bib, BIB_COLUMNS, "bibs"),
+    (stage_isbn, ISBN_COLUMNS, "isbns"),
+    (stage_identifier, IDENTIFIER_COLUMNS, "identifiers"),
+    (stage_holding, HOLDING_COLUMNS, "holdings"),
+    (stage_holding_line, LINE_COLUMNS, "lines"),
+)
+"""Each table that a batch is written to, its columns, and the batch's rows for it."""
+
+
 def write_batch(connection: Connection, batch: RowBatch, after: int = 0) -> None:
     """Load the rows of the positions behind `after`."""
-    for table, columns, rows in (
-        (raw_record, RAW_COLUMNS, batch.raw),
-        (stage_bib, BIB_COLUMNS, batch.bibs),
-        (stage_isbn, ISBN_COLUMNS, batch.isbns),
-        (stage_identifier, IDENTIFIER_COLUMNS, batch.identifiers),
-        (stage_holding, HOLDING_COLUMNS, batch.holdings),
-        (stage_holding_line, LINE_COLUMNS, batch.lines),
-    ):
+    for table, columns, rows_of in TABLES:
+        rows = getattr(batch, rows_of)
         wanted = rows if after < batch.raw[0][1] else [row for row in rows if row[1] > after]
         bulk_insert(connection, table, columns, wanted)
 
@@ -126,3 +131,12 @@ def forget_staged(connection: Connection, delivery_id: int, keep: sa.Select[tupl
             sa.or_(stage_holding.c.bib_position.is_(None), stage_holding.c.bib_position.not_in(kept_bibs)),
         )
     )
+
+
+def forget_all_staged(connection: Connection, delivery_ids: Collection[int]) -> None:
+    """Drop the working sets of deliveries as a whole."""
+    wanted = sa.select(id_set(connection, delivery_ids).c.value)
+    for table in (
+        stage_bib, stage_isbn, stage_identifier, stage_verdict, stage_match, stage_holding_line, stage_holding
+    ):  # fmt: skip
+        connection.execute(sa.delete(table).where(table.c.delivery_id.in_(wanted)))

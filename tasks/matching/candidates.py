@@ -5,7 +5,6 @@ One set-based statement a chunk. ISBN is no unique key: a number may lead to man
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn
 from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn, stage_match
-from tasks.warehouse.bulk import position_set
+from tasks.warehouse.bulk import id_set, position_set
 
 FoundBy = dict[int, dict[int, str]]
 """position: {bib_id: how it was found}; of several ways the strongest."""
@@ -33,7 +32,7 @@ def find_candidates(
         place = sa.and_(table.c.delivery_id == wanted.c.delivery_id, table.c.position == wanted.c.value)
         return sa.select(table).select_from(wanted).join(table, place).subquery("ours")
 
-    return _candidates(connection, at_positions, serial_levels)
+    return _candidates(connection, at_positions, serial_levels).get(delivery_id, {})
 
 
 def find_range_candidates(connection: Connection, delivery_id: int, low: int, high: int, serial_levels: str) -> FoundBy:
@@ -45,7 +44,7 @@ def find_range_candidates(connection: Connection, delivery_id: int, low: int, hi
     def in_range(table: sa.Table) -> sa.Subquery:
         return sa.select(table).where(_in_range(table, delivery_id, low, high)).subquery("ours")
 
-    found = _candidates(connection, in_range, serial_levels)
+    found = _candidates(connection, in_range, serial_levels).get(delivery_id, {})
     unfit = sa.select(stage_bib.c.position).where(
         _in_range(stage_bib, delivery_id, low, high), stage_bib.c.reject_reason != ""
     )
@@ -54,22 +53,45 @@ def find_range_candidates(connection: Connection, delivery_id: int, low: int, hi
     return found
 
 
-def _candidates(connection: Connection, staged: Callable[[sa.Table], sa.Subquery], serial_levels: str) -> FoundBy:
-    """`staged` gives the rows of a staging table that are asked about."""
-    found: FoundBy = defaultdict(dict)
+def find_candidates_of(connection: Connection, delivery_ids: Collection[int], serial_levels: str) -> dict[int, FoundBy]:
+    """Candidates for all bibs of several small deliveries that are fit to be taken in, by delivery."""
+    if not delivery_ids:
+        return {}
+    wanted = sa.select(id_set(connection, delivery_ids).c.value).cte(None).prefix_with("MATERIALIZED")
+
+    def of_them(table: sa.Table) -> sa.Subquery:
+        return sa.select(table).select_from(wanted).join(table, table.c.delivery_id == wanted.c.value).subquery("ours")
+
+    found = _candidates(connection, of_them, serial_levels)
+    unfit = (
+        sa.select(stage_bib.c.delivery_id, stage_bib.c.position)
+        .join(wanted, wanted.c.value == stage_bib.c.delivery_id)
+        .where(stage_bib.c.reject_reason != "")
+    )
+    for delivery_id, position in connection.execute(unfit):
+        found.get(delivery_id, {}).pop(position, None)
+    return found
+
+
+def _candidates(
+    connection: Connection, staged: Callable[[sa.Table], sa.Subquery], serial_levels: str
+) -> dict[int, FoundBy]:
+    """By delivery. `staged` gives the rows of a staging table that are asked about."""
+    found: dict[int, FoundBy] = {}
     for statement in (
         _by_isbn(staged(stage_isbn)),
         _by_invalid_isbn(staged(stage_isbn)),
         _by_identifier(staged(stage_identifier), serial_levels),
     ):
-        for position, bib_id, how in connection.execute(statement):
-            known = found[position].get(bib_id)
+        for delivery_id, position, bib_id, how in connection.execute(statement):
+            its = found.setdefault(delivery_id, {}).setdefault(position, {})
+            known = its.get(bib_id)
             if known is None or _STRENGTH[how] < _STRENGTH[known]:
-                found[position][bib_id] = how
-    return dict(found)
+                its[bib_id] = how
+    return found
 
 
-def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
+def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, int, str]]:
     theirs = core_bib_isbn
     how = sa.case(
         (sa.and_(ours.c.subfield == "a", theirs.c.subfield == "a"), "isbn_a"),
@@ -77,7 +99,7 @@ def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
         else_="isbn_az",
     )
     return (
-        sa.select(ours.c.position, theirs.c.bib_id, how)
+        sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, how)
         .select_from(ours)
         .join(theirs, theirs.c.isbn13 == ours.c.isbn13)
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
@@ -85,11 +107,11 @@ def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
     )
 
 
-def _by_invalid_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
+def _by_invalid_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, int, str]]:
     """The same invalid number on both sides: weak, but better seen than missed."""
     theirs = core_bib_isbn
     return (
-        sa.select(ours.c.position, theirs.c.bib_id, sa.literal("invalid"))
+        sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, sa.literal("invalid"))
         .select_from(ours)
         .join(theirs, sa.and_(theirs.c.raw == ours.c.raw, sa.text("core_bib_isbn.status = 'invalid'")))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
@@ -97,7 +119,7 @@ def _by_invalid_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, str]]:
     )
 
 
-def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int, int, str]]:
+def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int, int, int, str]]:
     theirs = core_bib_identifier
     # The ISSN of a monograph is its series': it would bring hundreds of candidates, and none of them the book.
     is_serial = sa.exists().where(
@@ -106,7 +128,7 @@ def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int
         stage_bib.c.bib_level.in_(list(serial_levels)),
     )
     return (
-        sa.select(ours.c.position, theirs.c.bib_id, ours.c.scheme)
+        sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, ours.c.scheme)
         .select_from(ours)
         .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
         .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
@@ -117,46 +139,47 @@ def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int
 def changed_since(connection: Connection, delivery_id: int, low: int, high: int, change_no: int) -> set[int]:
     """Positions in the range whose match is stale: bibs changed after `change_no` that their numbers lead to now, or
     that were candidates then (their numbers may be gone, as after an undo)."""
-    return {
-        position
-        for statement in (
-            _new_by_isbn(delivery_id, low, high, change_no),
-            _new_by_invalid_isbn(delivery_id, low, high, change_no),
-            _new_by_identifier(delivery_id, low, high, change_no),
-            _changed_candidates(delivery_id, low, high, change_no),
-        )
-        for position in connection.execute(statement).scalars()
-    }
+    asked = {"delivery": delivery_id, "low": low, "high": high, "change": change_no}
+    return {position for statement in _STALE for position in connection.execute(statement, asked).scalars()}
 
 
 def _in_range(table: sa.Table, delivery_id: int, low: int, high: int) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.delivery_id == delivery_id, table.c.position > low, table.c.position <= high)
 
 
-def _new_by_isbn(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+def _is_asked(table: sa.Table) -> sa.ColumnElement[bool]:
+    """In the range, and the bib of the catalogue is newer.
+
+    Not by the index of changes: PostgreSQL, which knows nothing of the newest ones, would begin with all of them.
+    """
+    return sa.and_(
+        table.c.delivery_id == sa.bindparam("delivery"),
+        table.c.position > sa.bindparam("low"),
+        table.c.position <= sa.bindparam("high"),
+        core_bib.c.change_no + 0 > sa.bindparam("change"),
+    )
+
+
+def _new_by_isbn() -> sa.Select[tuple[int]]:
     return (
         sa.select(stage_isbn.c.position)
         .join(core_bib_isbn, core_bib_isbn.c.isbn13 == stage_isbn.c.isbn13)
         .join(core_bib, core_bib.c.bib_id == core_bib_isbn.c.bib_id)
-        .where(_in_range(stage_isbn, delivery_id, low, high), _is_newer(change_no))
+        .where(_is_asked(stage_isbn))
     )
 
 
-def _new_by_invalid_isbn(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+def _new_by_invalid_isbn() -> sa.Select[tuple[int]]:
     is_same = sa.and_(core_bib_isbn.c.raw == stage_isbn.c.raw, sa.text("core_bib_isbn.status = 'invalid'"))
     return (
         sa.select(stage_isbn.c.position)
         .join(core_bib_isbn, is_same)
         .join(core_bib, core_bib.c.bib_id == core_bib_isbn.c.bib_id)
-        .where(
-            _in_range(stage_isbn, delivery_id, low, high),
-            stage_isbn.c.status == "invalid",
-            _is_newer(change_no),
-        )
+        .where(_is_asked(stage_isbn), stage_isbn.c.status == "invalid")
     )
 
 
-def _new_by_identifier(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+def _new_by_identifier() -> sa.Select[tuple[int]]:
     is_same = sa.and_(
         core_bib_identifier.c.value == stage_identifier.c.value,
         core_bib_identifier.c.scheme == stage_identifier.c.scheme,
@@ -165,18 +188,17 @@ def _new_by_identifier(delivery_id: int, low: int, high: int, change_no: int) ->
         sa.select(stage_identifier.c.position)
         .join(core_bib_identifier, is_same)
         .join(core_bib, core_bib.c.bib_id == core_bib_identifier.c.bib_id)
-        .where(_in_range(stage_identifier, delivery_id, low, high), _is_newer(change_no))
+        .where(_is_asked(stage_identifier))
     )
 
 
-def _changed_candidates(delivery_id: int, low: int, high: int, change_no: int) -> sa.Select[tuple[int]]:
+def _changed_candidates() -> sa.Select[tuple[int]]:
     return (
         sa.select(stage_match.c.position)
         .join(core_bib, core_bib.c.bib_id == stage_match.c.bib_id)
-        .where(_in_range(stage_match, delivery_id, low, high), _is_newer(change_no))
+        .where(_is_asked(stage_match))
     )
 
 
-def _is_newer(change_no: int) -> sa.ColumnElement[bool]:
-    """Not by the index: PostgreSQL, which knows nothing of the newest changes, would begin with all of them."""
-    return core_bib.c.change_no + 0 > change_no
+_STALE = (_new_by_isbn(), _new_by_invalid_isbn(), _new_by_identifier(), _changed_candidates())
+"""Made once: a delivery of one bib would take longer to ask than to be answered."""

@@ -82,7 +82,7 @@ def match_delivery(
                 with chunk(warehouse, delivery_id, STAGE) as work:
                     if work.reached != low or work.is_done:
                         break  # another run at the same delivery was faster: see how far it got
-                    _write_rows(work.connection, rows)
+                    write_rows(work.connection, rows)
                     work.advance(high, done_at=now if high >= last else None)
                     if high >= last:
                         set_state(work.connection, delivery_id, DeliveryState.MATCHED, only_from=[DeliveryState.STAGED])
@@ -132,7 +132,12 @@ def judge_range(warehouse: Warehouse, delivery_id: int, within: Range, policy: M
     """Judge the bibs of a range of positions against the catalogue as it is at this moment."""
     with warehouse.read() as connection:
         found = find_range_candidates(connection, delivery_id, *within, policy.serial_levels)
-        return _rows(delivery_id, _judgements(connection, delivery_id, found, policy))
+        return judged_rows(connection, delivery_id, found, policy)
+
+
+def judged_rows(connection: Connection, delivery_id: int, found: FoundBy, policy: MatchingPolicy) -> JudgedRows:
+    """Judge candidates that were found; the rows are not written yet."""
+    return _rows(delivery_id, _judgements(connection, delivery_id, found, policy))
 
 
 def _begin(warehouse: Warehouse, delivery_id: int) -> int:
@@ -252,7 +257,7 @@ VERDICT_COLUMNS = ("delivery_id", "position", "ending", "bib_id", "rule", "reaso
 
 def write_judgements(connection: Connection, delivery_id: int, judged: dict[int, Judgement]) -> None:
     """Store judgements in `stage_verdict` and `stage_match`."""
-    _write_rows(connection, _rows(delivery_id, judged.items()))
+    write_rows(connection, _rows(delivery_id, judged.items()))
 
 
 def _rows(delivery_id: int, judged: Iterable[tuple[int, Judgement]]) -> JudgedRows:
@@ -266,7 +271,8 @@ def _rows(delivery_id: int, judged: Iterable[tuple[int, Judgement]]) -> JudgedRo
     return rows
 
 
-def _write_rows(connection: Connection, rows: JudgedRows) -> None:
+def write_rows(connection: Connection, rows: JudgedRows) -> None:
+    """Store the rows of judgements."""
     bulk_insert(connection, stage_verdict, VERDICT_COLUMNS, rows.verdicts)
     bulk_insert(connection, stage_match, MATCH_COLUMNS, rows.candidates)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from schemas.outcomes import DeliveryState
 from tasks.batch import each_delivery, rows_in_state
 from tasks.matching.judging import match_delivery
+from tasks.matching.small_deliveries import match_small
 from tasks.stage import stage
 from tasks.workplace import workplace
 
@@ -29,4 +31,13 @@ def match_on_isbn(deliveries: list[int]) -> Counter[str]:
             second_process=place.settings.second_process,
         )
 
-    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED]), work)
+    def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
+        return match_small(
+            place.warehouse,
+            {row.delivery_id: row.received_at for row in rows},
+            place.register.matching,
+            chunk_records=place.settings.chunk_records,
+            now=place.now,
+        )
+
+    return each_delivery(rows_in_state(place.warehouse, deliveries, [DeliveryState.STAGED]), work, together)

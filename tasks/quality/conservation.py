@@ -6,8 +6,9 @@ The proof is per record: equal totals alone could hide one record that was lost 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from schemas.outcomes import BibOutcome, HoldingOutcome, RecordType
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from schemas.warehouse.stage import stage_holding
+from tasks.warehouse.bulk import id_set
 from tasks.warehouse.planner import joined_as_sets
 
 FIRST_SHOWN = 5
@@ -68,11 +70,38 @@ def prove(connection: Connection, delivery_id: int) -> Conservation:
     Raises `ConservationError` that names the file, the equation with its numbers, and the first positions that are
     missing or counted twice.
     """
-    name = connection.execute(
-        sa.select(raw_delivery.c.name).where(raw_delivery.c.delivery_id == delivery_id)
-    ).scalar_one()
-    records = _records(connection, delivery_id, name)
-    outcomes = _latest_outcomes(connection, delivery_id)
+    return prove_all(connection, [delivery_id])[delivery_id]
+
+
+def prove_all(connection: Connection, delivery_ids: Collection[int]) -> dict[int, Conservation]:
+    """As `prove`, for many small deliveries in as many statements as for one. Raises for the first that fails."""
+    of = _those(connection, delivery_ids)
+    names = connection.execute(
+        sa.select(raw_delivery.c.delivery_id, raw_delivery.c.name).where(of(raw_delivery.c.delivery_id))
+    )
+    found = {row.delivery_id: row.name for row in names}
+    records = _records(connection, of, found)
+    outcomes = _latest_outcomes(connection, of)
+    return {
+        each: _proved(connection, each, found[each], records[each], outcomes.get(each) or _LatestOutcomes())
+        for each in delivery_ids
+    }
+
+
+Those = Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]
+"""Says of a column with a delivery's id that it is one of those."""
+
+
+def _those(connection: Connection, delivery_ids: Collection[int]) -> Those:
+    if len(delivery_ids) == 1:
+        (one,) = delivery_ids
+        return lambda column: column == one
+    return lambda column: column.in_(sa.select(id_set(connection, delivery_ids).c.value))
+
+
+def _proved(
+    connection: Connection, delivery_id: int, name: str, records: _Records, outcomes: _LatestOutcomes
+) -> Conservation:
     found = Conservation(
         delivery_id=delivery_id,
         name=name,
@@ -85,8 +114,9 @@ def prove(connection: Connection, delivery_id: int) -> Conservation:
         holdings=outcomes.holdings,
     )
     if outcomes.strange:
-        raise ConservationError(f"outcomes not in the vocabulary: {outcomes.strange}", file=name, remedy=REMEDY)
-    doubled = _doubled(connection, delivery_id) if outcomes.are_succeeded else []
+        strange = ", ".join(sorted(outcomes.strange))
+        raise ConservationError(f"outcomes not in the vocabulary: {strange}", file=name, remedy=REMEDY)
+    doubled = _doubled(connection, delivery_id) if len(outcomes.seqs) > 1 else []
     adds_up = found.bibs_read == sum(found.bibs.values()) and found.holdings_read == sum(found.holdings.values())
     if doubled or not adds_up or not records.are_right:
         raise _not_conserved(connection, found, doubled)
@@ -102,40 +132,47 @@ class _Records:
     are_right: bool
 
 
-def _records(connection: Connection, delivery_id: int, name: str) -> _Records:
-    each = _records_with_outcomes(delivery_id).subquery().c
+def _records(connection: Connection, of: Those, names: Mapping[int, str]) -> dict[int, _Records]:
+    each = _records_with_outcomes(of).subquery().c
     with joined_as_sets(connection):
         rows = connection.execute(
             sa.select(
+                each.delivery_id,
                 each.member_no,
                 each.record_type,
                 sa.func.count().label("number"),
                 sa.func.sum(each.last_part).label("embedded"),
                 sa.func.sum(sa.case((_is_wrong(each), 1), else_=0)).label("wrong"),
-            ).group_by(each.member_no, each.record_type)
+            ).group_by(each.delivery_id, each.member_no, each.record_type)
         ).all()
+    members: dict[int, dict[int, sa.Row[Any]]] = defaultdict(dict)
+    for row in connection.execute(sa.select(raw_member).where(of(raw_member.c.delivery_id))):
+        members[row.delivery_id][row.member_no] = row
+    by_delivery: dict[int, list[sa.Row[Any]]] = defaultdict(list)
+    for row in rows:
+        by_delivery[row.delivery_id].append(row)
+    return {each: _summed(by_delivery[each], members[each], name) for each, name in names.items()}
+
+
+def _summed(rows: Iterable[sa.Row[Any]], members: Mapping[int, sa.Row[Any]], name: str) -> _Records:
     types = dict.fromkeys(RecordType, 0)
     by_member: dict[int, dict[RecordType, int]] = {}
     embedded: dict[int, int] = {}
+    are_right = True
     for row in rows:
         types[RecordType(row.record_type)] += row.number
         by_member.setdefault(row.member_no, dict.fromkeys(RecordType, 0))[RecordType(row.record_type)] = row.number
         embedded[row.member_no] = embedded.get(row.member_no, 0) + int(row.embedded)
-    counted = _counted_by_reader(connection, delivery_id, name, by_member)
-    are_right = not any(row.wrong for row in rows) and all(embedded.get(no, 0) == counted[no] for no in counted)
+        are_right = are_right and not row.wrong
+    counted = _counted_by_reader(members, name, by_member)
+    are_right = are_right and all(embedded.get(no, 0) == counted[no] for no in counted)
     return _Records(types, sum(counted.values()), are_right)
 
 
 def _counted_by_reader(
-    connection: Connection, delivery_id: int, name: str, by_member: Mapping[int, Mapping[RecordType, int]]
+    members: Mapping[int, sa.Row[Any]], name: str, by_member: Mapping[int, Mapping[RecordType, int]]
 ) -> dict[int, int]:
     """Embedded holdings by member, as the reader counted them; raises where its pieces are not those in raw_record."""
-    members = {
-        row.member_no: row
-        for row in connection.execute(
-            sa.select(raw_member).where(raw_member.c.delivery_id == delivery_id).order_by(raw_member.c.member_no)
-        )
-    }
     for member_no in sorted({*members, *by_member}):
         kept = by_member.get(member_no, dict.fromkeys(RecordType, 0))
         pieces = members[member_no].pieces if member_no in members else 0
@@ -150,7 +187,7 @@ def _counted_by_reader(
     return {member_no: row.embedded_holdings for member_no, row in members.items()}
 
 
-def _records_with_outcomes(delivery_id: int) -> sa.Select[Any]:
+def _records_with_outcomes(of: Those) -> sa.Select[Any]:
     """One row a record, with its latest outcomes: how many, the last part, its own, ones of another type, staged ones.
 
     `staged` counts the embedded holdings of a bib that are still staged; null where none is.
@@ -159,16 +196,18 @@ def _records_with_outcomes(delivery_id: int) -> sa.Select[Any]:
     is_own = sa.and_(outcome.part == 0, outcome.record_type == record.record_type)
     is_odd = sa.and_(outcome.part > 0, outcome.record_type != RecordType.HOLDING)
     staged = (
-        sa.select(stage_holding.c.position, sa.func.count().label("number"))
-        .where(stage_holding.c.delivery_id == delivery_id, stage_holding.c.part > 0)
-        .group_by(stage_holding.c.position)
+        sa.select(stage_holding.c.delivery_id, stage_holding.c.position, sa.func.count().label("number"))
+        .where(of(stage_holding.c.delivery_id), stage_holding.c.part > 0)
+        .group_by(stage_holding.c.delivery_id, stage_holding.c.position)
         .subquery()
     )
     is_outcome = sa.and_(
         outcome.delivery_id == record.delivery_id, outcome.position == record.position, outcome.is_latest
     )
+    is_staged = sa.and_(staged.c.delivery_id == record.delivery_id, staged.c.position == record.position)
     return (
         sa.select(
+            record.delivery_id,
             record.position,
             record.member_no,
             record.record_type,
@@ -178,10 +217,8 @@ def _records_with_outcomes(delivery_id: int) -> sa.Select[Any]:
             _sum_where(is_odd).label("odd"),
             sa.func.max(staged.c.number).label("staged"),
         )
-        .select_from(
-            raw_record.outerjoin(core_outcome, is_outcome).outerjoin(staged, staged.c.position == record.position)
-        )
-        .where(record.delivery_id == delivery_id)
+        .select_from(raw_record.outerjoin(core_outcome, is_outcome).outerjoin(staged, is_staged))
+        .where(of(record.delivery_id))
         .group_by(record.delivery_id, record.position)
     )
 
@@ -229,40 +266,39 @@ def _doubled(connection: Connection, delivery_id: int) -> list[tuple[int, str]]:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _LatestOutcomes:
-    """Latest outcomes by name, in words those that the vocabulary does not know, and whether any succeeded another."""
+    """Latest outcomes by name, in words those that the vocabulary does not know, and first and last seq of any."""
 
-    bibs: dict[str, int]
-    holdings: dict[str, int]
-    strange: str
-    are_succeeded: bool
+    bibs: dict[str, int] = field(default_factory=lambda: dict.fromkeys((each.value for each in BibOutcome), 0))
+    holdings: dict[str, int] = field(default_factory=lambda: dict.fromkeys((each.value for each in HoldingOutcome), 0))
+    strange: list[str] = field(default_factory=list)
+    seqs: set[int] = field(default_factory=set)
 
 
-def _latest_outcomes(connection: Connection, delivery_id: int) -> _LatestOutcomes:
+def _latest_outcomes(connection: Connection, of: Those) -> dict[int, _LatestOutcomes]:
     each = core_outcome.c
-    bibs = dict.fromkeys((outcome.value for outcome in BibOutcome), 0)
-    holdings = dict.fromkeys((outcome.value for outcome in HoldingOutcome), 0)
-    strange: list[str] = []
-    seqs: set[int] = set()
+    found: dict[int, _LatestOutcomes] = defaultdict(_LatestOutcomes)
     for row in connection.execute(
         sa.select(
+            each.delivery_id,
             each.record_type,
             each.outcome,
             _sum_where(each.is_latest).label("number"),
             sa.func.min(each.seq).label("first_seq"),
             sa.func.max(each.seq).label("last_seq"),
         )
-        .where(each.delivery_id == delivery_id)
-        .group_by(each.record_type, each.outcome)
+        .where(of(each.delivery_id))
+        .group_by(each.delivery_id, each.record_type, each.outcome)
     ):
-        seqs |= {row.first_seq, row.last_seq}
-        counts = {RecordType.BIB.value: bibs, RecordType.HOLDING.value: holdings}.get(row.record_type)
+        its = found[row.delivery_id]
+        its.seqs |= {row.first_seq, row.last_seq}
+        counts = {RecordType.BIB.value: its.bibs, RecordType.HOLDING.value: its.holdings}.get(row.record_type)
         if counts is not None and row.outcome in counts:
             counts[row.outcome] += row.number
         elif row.record_type != RecordType.UNREADABLE:
-            strange.append(f"{row.record_type} {row.outcome!r} {row.number} times")
-    return _LatestOutcomes(bibs, holdings, ", ".join(sorted(strange)), are_succeeded=len(seqs) > 1)
+            its.strange.append(f"{row.record_type} {row.outcome!r} {row.number} times")
+    return found
 
 
 def _not_conserved(connection: Connection, found: Conservation, doubled: list[tuple[int, str]]) -> ConservationError:
@@ -287,7 +323,7 @@ def _not_conserved(connection: Connection, found: Conservation, doubled: list[tu
 
 def _first_faults(connection: Connection, delivery_id: int) -> list[tuple[int, str]]:
     """The first positions at fault, each in words: a record without its outcomes, an outcome without a record."""
-    each = _records_with_outcomes(delivery_id).subquery()
+    each = _records_with_outcomes(lambda column: column == delivery_id).subquery()
     statement = sa.select(each).where(_is_wrong(each.c)).order_by(each.c.position).limit(FIRST_SHOWN)
     with joined_as_sets(connection):
         records = connection.execute(statement).all()
@@ -312,69 +348,6 @@ def _fault(row: sa.Row[Any]) -> str:
     if row.staged is None:
         return f"has outcomes for {row.outcomes - 1} embedded holdings, up to part {row.last_part}"
     return f"has {row.staged} embedded holdings, but outcomes for {row.outcomes - 1}"
-
-
-def store_counts(connection: Connection, *delivery_ids: int) -> None:
-    """Write the stored counts of the deliveries' rows in the ledger, from the figures that `prove` looks at.
-
-    One statement for all of them. To be called again whenever outcomes are succeeded by new ones.
-    """
-    figures = _figures(delivery_ids)
-    counts = {each.name: each for each in figures.c if each.name != "delivery_id"}
-    connection.execute(
-        sa.update(raw_delivery).where(raw_delivery.c.delivery_id == figures.c.delivery_id).values(counts)
-    )
-
-
-def _figures(delivery_ids: tuple[int, ...]) -> sa.Subquery:
-    """The stored counts of each delivery, named as the columns of raw_delivery."""
-    record, outcome = raw_record.c, core_outcome.c
-    is_holding = record.record_type == RecordType.HOLDING
-    embedded = (
-        sa.select(sa.func.sum(raw_member.c.embedded_holdings))
-        .where(raw_member.c.delivery_id == record.delivery_id)
-        .scalar_subquery()
-    )
-    records = (
-        sa.select(
-            record.delivery_id,
-            _sum_where(record.record_type != RecordType.UNREADABLE).label("records_read"),
-            _sum_where(record.record_type == RecordType.UNREADABLE).label("records_unreadable"),
-            _sum_where(record.record_type == RecordType.BIB).label("bibs_read"),
-            (_sum_where(is_holding) + sa.func.coalesce(embedded, 0)).label("holdings_read"),
-        )
-        .where(record.delivery_id.in_(delivery_ids))
-        .group_by(record.delivery_id)
-        .subquery()
-    )
-    kinds = [("bibs", RecordType.BIB, each.value) for each in BibOutcome]
-    kinds += [("holdings", RecordType.HOLDING, each.value) for each in HoldingOutcome]
-    outcomes = (
-        sa.select(
-            outcome.delivery_id,
-            *(
-                _sum_where(sa.and_(outcome.record_type == of, outcome.outcome == name)).label(f"{things}_{name}")
-                for things, of, name in kinds
-            ),
-        )
-        .where(outcome.delivery_id.in_(delivery_ids), outcome.is_latest)
-        .group_by(outcome.delivery_id)
-        .subquery()
-    )
-    delivery = raw_delivery.alias("delivery")
-    counted = [
-        sa.func.coalesce(each, 0).label(each.name) for each in (*records.c, *outcomes.c) if each.name != "delivery_id"
-    ]
-    return (
-        sa.select(delivery.c.delivery_id, *counted)
-        .select_from(
-            delivery.outerjoin(records, records.c.delivery_id == delivery.c.delivery_id).outerjoin(
-                outcomes, outcomes.c.delivery_id == delivery.c.delivery_id
-            )
-        )
-        .where(delivery.c.delivery_id.in_(delivery_ids))
-        .subquery()
-    )
 
 
 def _sum_where(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

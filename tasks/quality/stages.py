@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,13 @@ from config.settings import environment_for_children
 from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.summaries import DeliverySummary
-from tasks.batch import PROOF, STOPPED, each_delivery, rows_in_state
+from tasks.batch import DELIVERIES_TOGETHER, PROOF, STOPPED, each_delivery, rows_in_state
 from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
 from tasks.landing.archive import report_key
 from tasks.landing.feeds import feeds_of, judge_feeds
 from tasks.quality import docs_turns
-from tasks.quality.conservation import prove, store_counts
+from tasks.quality.conservation import prove, prove_all
 from tasks.quality.docs_backlog import backlog, make_docs
 from tasks.quality.docs_index import INDEX
 from tasks.quality.docs_shelf import shelf_of
@@ -32,6 +32,7 @@ from tasks.quality.hold import Passage, pass_or_hold
 from tasks.quality.overview_figures import figures
 from tasks.quality.overview_page import Setting, as_html
 from tasks.quality.overview_page import as_markdown as overview_as_markdown
+from tasks.quality.stored_counts import store_counts
 from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.ledger import note_done, set_state
@@ -41,8 +42,6 @@ BUSY = "another run is at it"
 """In the totals of a run that left the Data Docs to another one."""
 DOCS_FLOW = "flows.data_docs"
 GATE_LOCK = "gate"
-DELIVERIES_TOGETHER = 100
-"""Deliveries whose counts are stored by one statement."""
 OF_THIS_RUN = "PREFECT__"
 """Variables in which a worker tells a process which run it is; a process of its own is another run."""
 
@@ -101,16 +100,23 @@ def prove_conservation(deliveries: list[int], *, settled_too: bool = False) -> C
         proved.append(row.delivery_id)
         return Counter(pieces=proof.pieces, unreadable=proof.unreadable)
 
+    def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
+        ids = [row.delivery_id for row in rows]
+        with place.warehouse.read() as connection:
+            proofs = prove_all(connection, ids).values()
+        proved.extend(ids)
+        pieces, unreadable = sum(each.pieces for each in proofs), sum(each.unreadable for each in proofs)
+        return frozenset(ids), Counter(pieces=pieces, unreadable=unreadable)
+
     states = [DeliveryState.LOADED, DeliveryState.REJECTED]
     if settled_too:
         states += [DeliveryState.SETTLED, DeliveryState.REVERTED]
-    counts = each_delivery(rows_in_state(place.warehouse, deliveries, states), work)
+    counts = each_delivery(rows_in_state(place.warehouse, deliveries, states), work, together)
     # Together: a night of a thousand small files would spend more time on their counts than on their records.
     for some in batched(proved, DELIVERIES_TOGETHER):
         with place.warehouse.write() as connection:
-            store_counts(connection, *some)
-            for delivery_id in some:
-                note_done(connection, delivery_id, PROOF, place.now)
+            store_counts(connection, some)
+            note_done(connection, some, PROOF, place.now)
     return counts
 
 

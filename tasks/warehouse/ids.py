@@ -12,16 +12,19 @@ def take_ids(connection: Connection, name: str, number: int = 1) -> range:
     """The next `number` ids of the counter `name`; the row stays locked until the transaction ends."""
     if number <= 0:
         return range(0)
-    taken = connection.execute(
-        sa.update(core_counter)
-        .where(core_counter.c.name == name)
-        .values(next_value=core_counter.c.next_value + number)
-        .returning(core_counter.c.next_value)
-    ).scalar_one_or_none()
+    taken = connection.execute(_TAKE, {"counter": name, "number": number}).scalar_one_or_none()
     if taken is None:
         connection.execute(sa.insert(core_counter).values(name=name, next_value=number + 1))
         return range(1, number + 1)
     return range(taken - number, taken)
+
+
+_TAKE = (
+    sa.update(core_counter)
+    .where(core_counter.c.name == sa.bindparam("counter"))
+    .values(next_value=core_counter.c.next_value + sa.bindparam("number"))
+    .returning(core_counter.c.next_value)
+)
 
 
 def take_id(connection: Connection, name: str) -> int:

@@ -6,7 +6,7 @@ position reached, so a killed stage goes on where it was, and two runs at the sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import DeliveryState
 from schemas.warehouse.base import UtcInstant
-from schemas.warehouse.raw import raw_delivery, raw_progress
+from schemas.warehouse.raw import raw_delivery, raw_progress, raw_record
+from tasks.warehouse.bulk import id_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ids import take_id
 from tasks.warehouse.planner import count_changes_at_once
@@ -155,6 +156,11 @@ class Chunk:
         )
 
 
+_ADD_PROGRESS = sa.text(
+    "INSERT INTO raw_progress (delivery_id, stage, reached) VALUES (:d, :s, 0) ON CONFLICT DO NOTHING"
+)
+
+
 @contextmanager
 def chunk(warehouse: Warehouse, delivery_id: int, stage: str, lock: str | None = None) -> Iterator[Chunk]:
     """Open a chunk: a write transaction that holds the delivery's progress row of `stage` until it commits."""
@@ -162,9 +168,7 @@ def chunk(warehouse: Warehouse, delivery_id: int, stage: str, lock: str | None =
         row = _progress_row(connection, delivery_id, stage)
         if row is None:
             connection.execute(
-                sa.text(
-                    "INSERT INTO raw_progress (delivery_id, stage, reached) VALUES (:d, :s, 0) ON CONFLICT DO NOTHING"
-                ),
+                _ADD_PROGRESS,
                 {"d": delivery_id, "s": stage},
             )
             row = _progress_row(connection, delivery_id, stage)
@@ -181,6 +185,77 @@ def _progress_row(connection: Connection, delivery_id: int, stage: str) -> sa.Ro
     ).one_or_none()
 
 
+def take_untouched(connection: Connection, delivery_ids: Collection[int], stage: str) -> list[int]:
+    """Hold the progress rows of `stage` of many deliveries at once; returns those at which nothing was done so far.
+
+    For small deliveries that share a transaction; the others are to be taken by `chunk`.
+    """
+    ids = sorted(delivery_ids)
+    if not ids:
+        return []
+    connection.execute(_ADD_PROGRESS, [{"d": each, "s": stage} for each in ids])
+    rows = connection.execute(
+        sa.select(raw_progress.c.delivery_id)
+        .where(
+            raw_progress.c.delivery_id.in_(sa.select(id_set(connection, ids).c.value)),
+            raw_progress.c.stage == stage,
+            raw_progress.c.reached == 0,
+            raw_progress.c.done_at.is_(None),
+        )
+        .order_by(raw_progress.c.delivery_id)
+        .with_for_update()
+    )
+    return list(rows.scalars())
+
+
+def close_taken(connection: Connection, reached: Mapping[int, int], stage: str, now: datetime) -> None:
+    """Close `stage` of deliveries that `take_untouched` gave, each at the position it reached."""
+    if not reached:
+        return
+    connection.execute(
+        sa.update(raw_progress)
+        .where(raw_progress.c.delivery_id == sa.bindparam("of_delivery"), raw_progress.c.stage == stage)
+        .values(reached=sa.bindparam("up_to"), done_at=now),
+        [{"of_delivery": each, "up_to": position} for each, position in sorted(reached.items())],
+    )
+
+
+def note_reached(connection: Connection, done_at: Mapping[int, datetime], stage: str, reached: int) -> None:
+    """Close `stage` of deliveries (id: when) at one position, where it was not begun; elsewhere nothing changes."""
+    if done_at:
+        connection.execute(
+            _NOTE_DONE, [{"d": each, "s": stage, "r": reached, "n": at} for each, at in sorted(done_at.items())]
+        )
+
+
+def last_positions(connection: Connection, delivery_ids: Collection[int]) -> dict[int, int]:
+    """The position of each delivery's last piece; 0 where there is none."""
+    wanted = sa.select(id_set(connection, delivery_ids).c.value)
+    rows = connection.execute(
+        sa.select(raw_record.c.delivery_id, sa.func.max(raw_record.c.position))
+        .where(raw_record.c.delivery_id.in_(wanted))
+        .group_by(raw_record.c.delivery_id)
+    )
+    return dict.fromkeys(delivery_ids, 0) | {delivery_id: int(position) for delivery_id, position in rows}
+
+
+def set_states(
+    connection: Connection,
+    delivery_ids: Collection[int],
+    state: DeliveryState,
+    *,
+    only_from: DeliveryState,
+    **values: Any,
+) -> None:
+    """As `set_state`, of many deliveries at once."""
+    wanted = sa.select(id_set(connection, delivery_ids).c.value)
+    connection.execute(
+        sa.update(raw_delivery)
+        .where(raw_delivery.c.delivery_id.in_(wanted), raw_delivery.c.state == only_from)
+        .values(state=state, **values)
+    )
+
+
 def is_stage_done(connection: Connection, delivery_id: int, stage: str) -> bool:
     """Whether `stage` of the delivery is complete."""
     done_at = connection.execute(
@@ -191,15 +266,25 @@ def is_stage_done(connection: Connection, delivery_id: int, stage: str) -> bool:
     return done_at is not None
 
 
-def note_done(connection: Connection, delivery_id: int, stage: str, now: datetime) -> None:
-    """Note inside the caller's transaction that `stage` is complete; again changes nothing."""
-    connection.execute(
-        sa.text(
-            "INSERT INTO raw_progress (delivery_id, stage, reached, done_at) VALUES (:d, :s, 0, :n)"
-            " ON CONFLICT DO NOTHING"
-        ).bindparams(sa.bindparam("n", type_=UtcInstant)),
-        {"d": delivery_id, "s": stage, "n": now},
+def stages_done(connection: Connection, delivery_ids: Collection[int], stage: str) -> frozenset[int]:
+    """Those of the deliveries at which `stage` is complete."""
+    wanted = sa.select(id_set(connection, delivery_ids).c.value)
+    rows = connection.execute(
+        sa.select(raw_progress.c.delivery_id).where(
+            raw_progress.c.delivery_id.in_(wanted), raw_progress.c.stage == stage, raw_progress.c.done_at.is_not(None)
+        )
     )
+    return frozenset(rows.scalars())
+
+
+def note_done(connection: Connection, delivery_ids: Collection[int], stage: str, now: datetime) -> None:
+    """Note inside the caller's transaction that `stage` of the deliveries is complete; again changes nothing."""
+    note_reached(connection, dict.fromkeys(delivery_ids, now), stage, 0)
+
+
+_NOTE_DONE = sa.text(
+    "INSERT INTO raw_progress (delivery_id, stage, reached, done_at) VALUES (:d, :s, :r, :n) ON CONFLICT DO NOTHING"
+).bindparams(sa.bindparam("n", type_=UtcInstant))
 
 
 def forget_progress(connection: Connection, delivery_id: int, *stages: str) -> None:
