@@ -112,19 +112,6 @@ def id_set(connection: Connection, ids: Collection[int]) -> sa.TableValuedAlias:
     return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Integer))
 
 
-def id_parameter(dialect: str, name: str) -> sa.TableValuedAlias:
-    """As `id_set`, for a statement that is made once: the set comes with the execution, by `id_value`."""
-    if dialect == "postgresql":
-        array = sa.bindparam(name, type_=sa.ARRAY(sa.BigInteger()))
-        return sa.func.unnest(array).table_valued(sa.column("value", sa.BigInteger)).render_derived()
-    return sa.func.json_each(sa.bindparam(name, type_=sa.Text())).table_valued(sa.column("value", sa.Integer))
-
-
-def id_value(connection: Connection, ids: Collection[int]) -> list[int] | str:
-    """The value of an `id_parameter`."""
-    return list(ids) if connection.dialect.name == "postgresql" else orjson.dumps(list(ids)).decode()
-
-
 def position_set(connection: Connection, delivery_id: int, positions: Collection[int]) -> sa.CTE:
     """Positions of a delivery as a table with the columns `delivery_id` and `value`, to join on both.
 
