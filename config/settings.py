@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     code: Path = Field(CODE, description="Folder where the workers of a pool find Samkat's code")
     chunk_records: int = Field(20_000, ge=1, description="Records a transaction commits together")
     second_process: bool = Field(True, description="Let a second process parse and judge large deliveries")
+    dask_scheduler: str | None = Field(
+        None, description="Address of a Dask cluster that parses huge ISO2709 deliveries: tcp://host:8786"
+    )
+    dask_from_bytes: int = Field(64 * 1024**2, ge=1, description="From this size on a delivery is parsed there")
     max_unpacked_bytes: int = Field(8 * 1024**3, ge=1, description="Bytes a gzip or zip file may unpack to")
     max_members: int = Field(1_000, ge=1, le=32_767, description="Entries a zip file may hold")
     max_ratio: float = Field(200.0, gt=1, description="Unpacked bytes for a packed byte, over a whole file")
@@ -141,6 +145,13 @@ class Settings(BaseSettings):
                 raise ValueError("is not the URL of a queue: use https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
             if "@" in parts.netloc:
                 raise ValueError("keys do not belong in the URL: use the AWS client's own settings")
+        return value
+
+    @field_validator("dask_scheduler", mode="after")
+    @classmethod
+    def _known_scheduler(cls, value: str | None) -> str | None:
+        if value is not None and ("@" in value or not re.fullmatch(r"[a-z]+://[^\s/?#]+:\d{1,5}", value)):
+            raise ValueError("is not the address of a Dask scheduler: use tcp://host:8786 or tls://host:8786")
         return value
 
     @field_validator("smtp_url", mode="after")

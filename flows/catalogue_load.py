@@ -20,14 +20,15 @@ from tasks.quality.stages import prove_conservation, summarise
 
 @pipeline(name="catalogue-load", run_name="{mode}", timeout_seconds=12 * 3600)
 def catalogue_load(
-    uris: list[str], mode: Literal["full", "delta"] = "delta", dry_run: bool = False
+    uris: list[str], mode: Literal["full", "delta"] = "delta", dry_run: bool = False, dask: str | None = None
 ) -> list[DeliverySummary]:
     """Take in an export of the union catalogue: control numbers kept, edits marked, deletes and merges followed.
 
-    What a full export lacks is a plan that waits for approval; absence never deletes by itself.
+    What a full export lacks is a plan that waits for approval; absence never deletes by itself. `dask` as in
+    `supplier-ingest`.
     """
     deliveries = receive_export(uris, mode, dry_run=dry_run)
-    stage_records(deliveries)
+    stage_records(deliveries, dask)
     if dry_run:
         previews = preview_union(deliveries)
         forget_preview(deliveries, uris)

@@ -13,16 +13,22 @@ from tasks.quality.stages import check_deliveries, prove_conservation, start_dat
 
 @pipeline(name="supplier-ingest", run_name="{supplier}", timeout_seconds=4 * 3600, turn_at="supplier:{supplier}")
 def supplier_ingest(
-    supplier: str, uris: list[str], dry_run: bool = False, again: bool = False, patience_seconds: int = 0
+    supplier: str,
+    uris: list[str],
+    dry_run: bool = False,
+    again: bool = False,
+    patience_seconds: int = 0,
+    dask: str | None = None,
 ) -> list[DeliverySummary]:
     """Take a supplier's waiting deliveries from the landing zone to the libraries' shelves.
 
     `uris` are files in the landing zone; with none, what an earlier run left is taken up. A dry run decides
     everything and settles nothing; `again` reloads a delivery that was reverted. One run a supplier at a time: a
-    second one waits `patience_seconds`, then ends without effect.
+    second one waits `patience_seconds`, then ends without effect. `dask` is the scheduler of a Dask cluster that parses
+    huge files, in place of SAMKAT_DASK_SCHEDULER; empty for none.
     """
     deliveries = receive(supplier, uris, again=again, dry_run=dry_run)
-    stage_records(deliveries)
+    stage_records(deliveries, dask)
     check_deliveries(deliveries)  # what breaks a limit is held here, the rest goes on
     match_on_isbn(deliveries)
     if dry_run:

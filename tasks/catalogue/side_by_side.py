@@ -70,7 +70,9 @@ def rows_in_order(maker: RowMaker, made: Iterable[tuple[Block, BatchColumns | No
             maker.go_on_after(batch)
             yield batch
     if maker.position == 1:
-        raise DeliveryRejectedError("the file holds no record", file=maker.name, remedy="send it again with its records")
+        raise DeliveryRejectedError(
+            "the file holds no record", file=maker.name, remedy="send it again with its records"
+        )
 
 
 class RowMaker:

@@ -63,7 +63,7 @@ def _speed(console: Console, folder: Path, options: argparse.Namespace) -> bool:
         _row(table, "yaz-marcdump (C), the same file to nothing: the limit of parsing", records, yaz, pymarc, None)
     kept = True
     for engine in options.engines.split(","):
-        with _warehouse(engine, folder) as url:
+        with warehouse_url(engine, folder) as url:
             result = run(folder / f"home-{engine}", url, delivery, catalogue)
             _row(table, f"samkat on {engine}, to the shelves", records, result["seconds"], pymarc, _peak(result))
             limit = bulk_seconds(url or f"sqlite:///{folder / f'home-{engine}' / 'warehouse.db'}", folder)
@@ -114,7 +114,7 @@ def _memory(console: Console, folder: Path, options: argparse.Namespace) -> bool
             written: BenchFile = write_bench_delivery(delivery, bibs, SEED, bibs, 0.3)
             catalogue = folder / f"memory-{bibs}.mrc"
             write_bench_catalogue(catalogue, bibs, SEED)
-            with _warehouse(engine, folder) as url:
+            with warehouse_url(engine, folder) as url:
                 result = run(folder / f"memory-{engine}-{bibs}", url, delivery, catalogue)
             records = written.bibs + written.holdings
             peaks.setdefault(engine, []).append(_peak(result))
@@ -137,7 +137,7 @@ def run(home: Path, url: str | None, delivery: Path, catalogue: Path | None) -> 
 
 
 @contextmanager
-def _warehouse(engine: str, folder: Path) -> Iterator[str | None]:
+def warehouse_url(engine: str, folder: Path) -> Iterator[str | None]:
     """URL of an empty warehouse; None means SQLite in the run's own home."""
     if engine == "sqlite":
         yield None

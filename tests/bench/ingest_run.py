@@ -66,7 +66,7 @@ def _load_delivery(path: Path) -> dict[str, Any]:
     took: dict[str, float] = {}
     children = _Children()
     children.start()
-    began, cpu = time.perf_counter(), _cpu()
+    began, cpu = time.perf_counter(), cpu_seconds()
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
         start = time.perf_counter()
@@ -92,9 +92,9 @@ def _load_delivery(path: Path) -> dict[str, Any]:
         )
     return {
         "seconds": time.perf_counter() - began,
-        "cpu_seconds": _cpu() - cpu,
+        "cpu_seconds": cpu_seconds() - cpu,
         "stages": took,
-        "peak_mib": _peak_mib(os.getpid()),
+        "peak_mib": peak_mib(os.getpid()),
         "peak_child_mib": children.peak_mib,
         "delivery": {
             name: row[name]
@@ -118,11 +118,11 @@ class _Children(threading.Thread):
         own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
         while True:
             for pid in own.read_text().split():
-                self.peak_mib = max(self.peak_mib, _peak_mib(int(pid)))
+                self.peak_mib = max(self.peak_mib, peak_mib(int(pid)))
             time.sleep(0.02)
 
 
-def _peak_mib(pid: int) -> float:
+def peak_mib(pid: int) -> float:
     """Peak resident memory of a process since it began to run its program; 0 where it has just ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -131,7 +131,8 @@ def _peak_mib(pid: int) -> float:
     return next((float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 

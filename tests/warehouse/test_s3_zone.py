@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from schemas.outcomes import DeliveryState
+from schemas.warehouse.raw import raw_record
+from tasks.catalogue import row_source
+from tasks.catalogue.stages import stage_records
 from tasks.landing.s3 import S3Zone
+from tasks.marc.iso2709 import split_pieces
 from tasks.notices.stages import notify_libraries
 from tasks.workplace import Workplace
 from tests.landing_zones import BucketKept, FolderKept, KeptZone
@@ -112,3 +118,19 @@ def test_a_file_under_an_unfinished_name_is_left_alone(in_bucket: tuple[Workplac
     kept.drop(f"{INCOMING}/.hidden.mrc", b"half")
     assert place.zone.waiting() == []
     assert f"{INCOMING}/.hidden.mrc" in kept.everything()
+
+
+def test_a_second_process_reads_a_large_file_of_a_bucket(
+    in_bucket: tuple[Workplace, BucketKept], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, kept = in_bucket
+    assert place.settings.second_process
+    monkeypatch.setattr(row_source, "LARGE_BYTES", 1)
+    name, content = day()
+    (delivery_id,) = receive.fn("NORDBOK", [kept.drop(f"{INCOMING}/{name}", content)])
+    assert stage_records.fn([delivery_id])["deliveries"] == 1
+    with place.warehouse.read() as connection:
+        rows = connection.execute(
+            sa.select(raw_record.c.byte_offset, raw_record.c.content).order_by(raw_record.c.position)
+        ).all()
+    assert [tuple(row) for row in rows] == [each[:2] for each in split_pieces(io.BytesIO(content))]
