@@ -1,0 +1,70 @@
+"""What surrounds the stages of a run waits for a warehouse that is away: its turn, its row in core_run."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from flows.pipeline import pipeline
+from schemas.warehouse.core import core_run
+from tasks.warehouse.turns import taken_subjects
+from tasks.workplace import Workplace
+from tests.flows.runs import run
+
+pytestmark = pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+
+SHUT_SECONDS = 2.0
+
+
+def shut_for_a_moment(home: Workplace) -> None:
+    """The database breaks off every connection and refuses new ones for some seconds."""
+    url = sa.make_url(home.settings.warehouse_url.get_secret_value())
+    admin = sa.create_engine(
+        url.set(drivername="postgresql+psycopg", database="postgres"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+    )
+
+    def execute(statement: str) -> None:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+    execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{url.database}'")
+    opens = f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true"
+    threading.Timer(SHUT_SECONDS, execute, [opens]).start()
+
+
+def states(home: Workplace) -> list[tuple[str, str]]:
+    with home.warehouse.read() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(core_run.c.state, core_run.c.summary))]
+
+
+def test_a_run_that_begins_while_the_warehouse_is_away_waits_for_it(home: Workplace) -> None:
+    @pipeline(name="night-work", run_name="night-work", timeout_seconds=60, turn_at="night-work")
+    def night_work() -> dict[str, int]:
+        return {"rows": 1}
+
+    shut_for_a_moment(home)
+    assert run(night_work).value == {"rows": 1}
+    assert states(home) == [("done", '{"rows":1}')]
+    with home.warehouse.read() as connection:
+        assert taken_subjects(connection) == frozenset()
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["done", "failed"])
+def test_how_a_run_ended_is_noted_when_the_warehouse_is_away_just_then(home: Workplace, fails: bool) -> None:
+    @pipeline(name="night-work", run_name="night-work", timeout_seconds=60, turn_at="night-work")
+    def night_work() -> dict[str, int]:
+        shut_for_a_moment(home)
+        if fails:
+            raise ValueError("wrong in the record")
+        return {"rows": 1}
+
+    ran = run(night_work)
+    if fails:
+        with pytest.raises(ValueError, match="wrong in the record"):
+            ran.state.result()
+    assert states(home) == ([("failed", '{"error":"wrong in the record"}')] if fails else [("done", '{"rows":1}')])
