@@ -6,7 +6,7 @@ import functools
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,15 @@ import sqlalchemy as sa
 from schemas.errors import DeliveryRejectedError, SamkatError
 from schemas.outcomes import DeliveryState, PlanState
 from schemas.warehouse.raw import raw_delivery
-from tasks.batch import each_delivery, proved_rows, rows_in_state
+from tasks.batch import each_delivery, few_collections, proved_rows, rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import load_holdings as holding_loading
 from tasks.catalogue import load_union, planning, preview, reverting, review
-from tasks.catalogue.delivered_files import rows_of_file, rows_of_stream
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.needed import still_needed
 from tasks.catalogue.promises import BrokenPromiseError, require_promises
+from tasks.catalogue.ranges import SharedFile, packed_rows
+from tasks.catalogue.row_source import row_source
 from tasks.catalogue.small_deliveries import (
     load_bibs_of_small,
     load_holdings_of_small,
@@ -31,10 +32,9 @@ from tasks.catalogue.small_deliveries import (
     settle_small,
     stage_small,
 )
-from tasks.catalogue.staged_rows import RowBatch, StagingRules
 from tasks.catalogue.staging import forget_staged, stage_delivery
+from tasks.cluster import on_cluster
 from tasks.landing.receiving import original, reject
-from tasks.marc.reading import ReadingRules
 from tasks.plans.store import SUPERSEDED_BY, approve, show
 from tasks.plans.store import reject as reject_plan
 from tasks.stage import run_id, stage, stage_logger
@@ -44,9 +44,6 @@ from tasks.warehouse.planner import joined_as_sets
 from tasks.warehouse.turns import turn
 from tasks.workplace import Workplace, workplace
 
-LARGE_BYTES = 4 * 1024 * 1024
-"""From this size on a second process is worth its start (a third of a second)."""
-PIECES_A_FRAME = 3_000
 APPROVAL_WAITS_SECONDS = 600
 """How long an approval waits for the run that is loading the same sender's deliveries."""
 
@@ -64,15 +61,22 @@ def loading_of(place: Workplace, row: sa.Row[Any], held_classes: frozenset[str] 
     )
 
 
+@stage(retries=2)
+def read_records(file: SharedFile, start: int) -> bytes:
+    """Make the rows of a byte range of a huge file: what runs on a Dask cluster, which has no warehouse."""
+    with few_collections():
+        return packed_rows(file, start)
+
+
 @stage()
-def stage_records(deliveries: list[int]) -> Counter[str]:
+def stage_records(deliveries: list[int], dask: str | None = None) -> Counter[str]:
     """Split each delivery into records, decode what is needed, normalise, and keep every byte."""
     place = workplace()
 
     def work(row: sa.Row[Any]) -> Counter[str]:
         _note_run(place.warehouse, row.delivery_id)
         try:
-            return _stage(place, row)
+            return _stage(place, row, dask)
         except BrokenPromiseError as why:
             _reject_staged(place, row, why)
         except DeliveryRejectedError as why:
@@ -101,7 +105,7 @@ def _reject_staged(place: Workplace, row: sa.Row[Any], why: BrokenPromiseError) 
     reject(place.warehouse, place.zone, row.delivery_id, why, place.now, records)
 
 
-def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
+def _stage(place: Workplace, row: sa.Row[Any], dask: str | None) -> Counter[str]:
     verify: Callable[[sa.Connection], None] | None = None
     reading, rules = rules_of(place, row)
     if row.kind != "catalogue":
@@ -109,24 +113,10 @@ def _stage(place: Workplace, row: sa.Row[Any]) -> Counter[str]:
         verify = functools.partial(require_promises, delivery_id=row.delivery_id, name=row.name, rules=supplier.file)
     with place.warehouse.read() as connection:
         uri = row.uri if row.is_preview else original(place.zone, connection, row)
-    with _row_batches(place, row, uri, reading, rules) as batches:
+    scheduler = place.settings.dask_scheduler if dask is None else dask
+    read_there = functools.partial(on_cluster, scheduler, read_records) if scheduler else None
+    with row_source(place, row, uri, reading, rules, read_there) as batches:
         return stage_delivery(place.warehouse, row.delivery_id, batches, now=place.now, verify=verify)
-
-
-@contextmanager
-def _row_batches(
-    place: Workplace, row: sa.Row[Any], uri: str, reading: ReadingRules, rules: StagingRules
-) -> Iterator[Iterator[RowBatch]]:
-    """The delivery's rows: of a large file with the help of a second process."""
-    arguments = (row.name, row.delivery_id, reading, rules, place.unpack_limits)
-    size = place.settings.chunk_records
-    path = place.zone.local_path(uri)
-    if path is not None and place.settings.second_process and row.bytes >= LARGE_BYTES:
-        with closing(rows_of_file(path, *arguments, min(size, PIECES_A_FRAME))) as batches:
-            yield batches
-    else:
-        with place.zone.open(uri) as stream:
-            yield rows_of_stream(stream, *arguments, size)
 
 
 @stage()
