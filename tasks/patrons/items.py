@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from schemas.patrons import ABSENT, Absence, ListItem
+from tasks.patrons.choosing import UNRANKED
 
 STAFF: Final = ""
 """Owner of what people entered; no source has an empty code."""
@@ -55,6 +57,8 @@ class HeldItem:
     preferred_by: frozenset[str] = frozenset()
     """Sources that mark it as preferred; `STAFF` where people chose it."""
     is_preferred: bool = False
+    told_by: str = STAFF
+    """Whose `fields` these are: of several owners those of the best source stand, whoever came first."""
 
     @property
     def item_key(self) -> ItemKey:
@@ -100,7 +104,7 @@ class ListState(NamedTuple):
     """C: as it was read back; `ABSENT`: the warehouse itself is the place of edits, so C is W."""
     said_before: Set[ItemKey] = frozenset()
     """B: what this source said before."""
-    locks: Mapping[ItemKey, ItemLock] = {}
+    locks: Mapping[ItemKey, ItemLock] = MappingProxyType({})
     """By item."""
 
 
@@ -119,6 +123,7 @@ def merge_list(
     day: date,
     *,
     may_clear: bool = True,
+    ranking: Mapping[str, int] = MappingProxyType({}),
 ) -> MergedList:
     """What a list is after `source` has said its items of it (`ABSENT`: it does not carry the list).
 
@@ -136,7 +141,7 @@ def merge_list(
     for key in sorted(said.keys() | own | pinned):
         item = there.get(key)
         decided = _decide(path, key, said.get(key), item, key in written, state, source, keeps_all)
-        after = _after(decided, said.get(key), item, written.get(key), state.locks.get(key), day)
+        after = _after(decided, said.get(key), item, written.get(key), state.locks.get(key), day, ranking)
         if after is None:
             there.pop(key, None)
         else:
@@ -214,6 +219,7 @@ def _after(
     written: HeldItem | None,
     lock: ItemLock | None,
     day: date,
+    ranking: Mapping[str, int],
 ) -> HeldItem | None:
     """The item once the decision is carried out; None: it is not there."""
     source = decided.source
@@ -223,18 +229,23 @@ def _after(
         return lock.held if lock else None
     if decided.action == "write" and said is not None:
         marks = frozenset({source}) if said.is_preferred else frozenset[str]()
-        return HeldItem(said.type, said.key, said.fields, frozenset({source}), day, marks)
+        return HeldItem(said.type, said.key, said.fields, frozenset({source}), day, marks, told_by=source)
     if item is None or decided.rule in ("pinned", "list_not_cleared"):
         return item
     if said is None:
         return replace(item, owners=item.owners - {source}, preferred_by=item.preferred_by - {source})
     marks = item.preferred_by | {source} if said.is_preferred else item.preferred_by - {source}
-    fields = item.fields
-    if item.owners <= {source} and written is not None and written.fields == fields:
-        fields = said.fields  # what the key does not hold: a note, a date
-    if marks == item.preferred_by and source in item.owners and fields == item.fields:
+    fields, told_by = item.fields, item.told_by
+    is_edited = written is None or written.fields != fields or STAFF in item.owners
+    if not is_edited and (told_by not in item.owners or _rank(source, ranking) <= _rank(told_by, ranking)):
+        fields, told_by = said.fields, source  # what the key does not hold: a note, a date, another spelling
+    if (marks, fields, told_by) == (item.preferred_by, item.fields, item.told_by) and source in item.owners:
         return item
-    return replace(item, owners=item.owners | {source}, preferred_by=marks, fields=fields)
+    return replace(item, owners=item.owners | {source}, preferred_by=marks, fields=fields, told_by=told_by)
+
+
+def _rank(source: str, ranking: Mapping[str, int]) -> tuple[int, str]:
+    return ranking.get(source, UNRANKED), source
 
 
 def with_preferred(
@@ -248,7 +259,7 @@ def with_preferred(
         return ()
 
     def order(item: HeldItem) -> tuple[bool, int, int, int, ItemKey]:
-        by = [ranking.get(source, 100) for source in item.preferred_by if source != STAFF]
+        by = [ranking.get(source, UNRANKED) for source in item.preferred_by if source != STAFF]
         places = [type_order.index(each) for each in item.type.split(",") if each in type_order]
         return (
             STAFF not in item.preferred_by,
