@@ -54,6 +54,10 @@ class UserElement(NamedTuple):
     defect: str
     """Why it is no whole element; empty: it is one."""
 
+    def __repr__(self) -> str:
+        """Without the person: it may stand in a traceback."""
+        return f"UserElement(line {self.line}, byte {self.byte_offset}, {len(self.content)} bytes)"
+
 
 class Frame(NamedTuple):
     """What to put around users, so that they are parsed as they would be in their document."""

@@ -24,6 +24,10 @@ class PersonPiece(NamedTuple):
     rejected: RejectedRow | None = None
     """Why nothing can be made of it; then `content` is empty."""
 
+    def __repr__(self) -> str:
+        """Without the person: it may stand in a traceback."""
+        return f"PersonPiece({self.position!r}, {len(self.content)} bytes)"
+
 
 class Reader(Protocol):
     """The two steps of each format. A piece whose hash is known need not be understood again."""

@@ -80,18 +80,21 @@ class RowMapping:
         if not text:
             return [None]
         parts = [text] if column.split is None else [each.strip() for each in text.split(column.split) if each.strip()]
+        if pattern and not all(pattern.fullmatch(part) for part in parts):
+            raise BadValueError("is not written as it was agreed")
+        mapped: list[str | None] = []
         for part in parts:
-            if pattern and not pattern.fullmatch(part):
-                raise BadValueError("is not written as it was agreed")
+            text = column.values.get(part, part)
             if self._last_valid_counts:
-                self._probe(column, part)
-        return [column.values.get(part, part) for part in parts]
+                self._probe(column, text)
+            mapped.append(text)
+        return mapped
 
     def _probe(self, column: Column, text: str) -> None:
         """Whether the text is valid for all that it is used for, so that an earlier one can count instead."""
         for target in column.targets:
-            if _wants_day(target):
-                day_of(text, column.dates or self.source.dates)
+            if PATHS.get(target.path) is None or PATHS[target.path].kind == "scalar":
+                self._value(column, target, text)
 
     def _put(self, draft: PersonDraft, items: _Items, column: Column, texts: list[str | None]) -> None:
         for target in column.targets:

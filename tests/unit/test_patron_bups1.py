@@ -66,6 +66,12 @@ def test_of_a_repeated_code_the_last_valid_one_counts() -> None:
     assert found.value("last_name") == "Ålund"
 
 
+def test_a_flag_that_cannot_be_one_leaves_the_earlier_one() -> None:
+    of = source(format="bups1", columns=[{"name": "SP", "to": ["is_confidential"], "values": {"X": "yes"}}])
+    assert person((ASTRID + "SP:X\nSP:perhaps\n").encode(), of).is_confidential is True
+    assert rejected((ASTRID + "SP:perhaps\n").encode(), of).field == "SP"
+
+
 def test_records_end_with_ten_minus_signs_or_more_and_nine_are_no_separator() -> None:
     rows = read(f"{ASTRID}{LINE}\n{LINE}---\n\n{BJORN}---------\n{LINE}\n{BJORN}".encode(), SOURCE)
     assert outcome(rows) == ["N100", "unreadable", "N200"]
