@@ -76,7 +76,8 @@ def other_url(
         yield f"sqlite:///{tmp_path / 'other.db'}"
         return
     name = f"samkat_{uuid.uuid4().hex[:12]}"
-    admin = sa.create_engine(sa.make_url(warehouse_url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+    there = sa.make_url(warehouse_url).set(drivername="postgresql+psycopg", database="postgres")
+    admin = sa.create_engine(there, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('postgresql_template')}")
         yield sa.make_url(warehouse_url).set(database=name).render_as_string(hide_password=False)
