@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from tasks.warehouse.engine import Warehouse, connect
 from tasks.warehouse.migrate import migrate
@@ -25,6 +26,10 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 # A test that ingests would otherwise start Great Expectations behind its back.
 os.environ["SAMKAT_DATA_DOCS"] = "off"
+
+# How long an example takes says how busy the machine is; pytest's own limit ends what hangs.
+settings.register_profile("samkat", deadline=None)
+settings.load_profile("samkat")
 
 # Taken out of the environment: a SAMKAT_ variable that is no setting is refused.
 GIVEN_SERVER = os.environ.pop("SAMKAT_TEST_POSTGRESQL", None)

@@ -66,10 +66,14 @@ class Ran:
         return [each.name for each in self.stages(last)]
 
     def artifacts(self) -> dict[str, str]:
-        """Markdown of the run's artifacts, by key."""
+        """Markdown of the run's artifacts, by key; what came later under the same key follows."""
         only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[self.flow_run.id]))
         with _client() as client:
-            return {str(each.key): str(each.data) for each in client.read_artifacts(artifact_filter=only)}
+            found = sorted(client.read_artifacts(artifact_filter=only), key=lambda each: str(each.created))
+        by_key: dict[str, str] = {}
+        for each in found:
+            by_key[str(each.key)] = f"{by_key.get(str(each.key), '')}{each.data}\n"
+        return by_key
 
     def log(self, until: str) -> str:
         """Everything that the run logged, once the line that contains `until` has arrived."""

@@ -296,9 +296,10 @@ def test_the_worklist_lies_in_the_reports_as_page_and_table(told: Workplace) -> 
 def test_the_operator_hears_what_is_held_and_how_to_decide(told: Workplace) -> None:
     held = [each for each in emails(told) if each["X-Samkat-Notice"] == "held"]
     assert {each["To"] for each in held} == {"drift@samkatalogen.example"}
-    whole, part = sorted(map(text_of, held), key=lambda text: "Nothing of the delivery" not in text)
-    assert "Bibs without an ISBN (quality:isbn)" in whole
-    assert "Holdings to be removed (holding_delete)\n  Found: 25." in part
+    # In the consortium's language, with the words of the program beside them.
+    whole, part = sorted(map(text_of, held), key=lambda text: "quality:isbn" not in text)
+    assert "Bibliografiska poster utan ISBN (quality:isbn)" in whole
+    assert "Bestånd som skulle tas bort (holding_delete)\n  Antal: 25." in part
     with told.warehouse.read() as connection:
         hashes = connection.exec_driver_sql("SELECT plan_hash FROM out_plan WHERE state = 'held'").scalars().all()
     assert len(hashes) == 2
