@@ -34,7 +34,8 @@ def phone_key(value: str) -> str:
 
 def type_key(types: Iterable[str]) -> str:
     """The type codes of a list item as one text: sorted, joined with a comma, in the case in which they came."""
-    return ",".join(sorted({each.strip() for each in types if each.strip()}))
+    kinds = {each.strip() for each in types} - {""}
+    return next(iter(kinds), "") if len(kinds) < 2 else ",".join(sorted(kinds))
 
 
 def item_key(path: str, fields: Mapping[str, str]) -> str:
@@ -45,4 +46,4 @@ def item_key(path: str, fields: Mapping[str, str]) -> str:
         if path == "emails":
             return email_key(value)
         return phone_key(value) if path == "phones" else text_key(value)
-    return "|".join(text_key(fields.get(name, "")) for name in names).strip("|")
+    return "|".join([text_key(fields[name]) if name in fields else "" for name in names]).strip("|")

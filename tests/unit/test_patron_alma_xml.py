@@ -6,7 +6,7 @@ import io
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -238,6 +238,7 @@ def test_nothing_of_a_person_shows_in_a_traceback() -> None:
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=20)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(_TEXT, _TEXT, st.booleans()), max_size=8), st.integers(min_value=1, max_value=60))
 def test_users_are_found_as_a_parser_finds_them(rows: list[tuple[str, str, bool]], step: int) -> None:
     root = etree.Element("users")
@@ -261,6 +262,7 @@ def test_users_are_found_as_a_parser_finds_them(rows: list[tuple[str, str, bool]
     assert found == [user.findtext("last_name") for user in root]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["<user>", "</user>", "<user/>", "<!--", "-->", "<![CDATA[", "]]>", "<?x", "?>", "a", "<b>"])

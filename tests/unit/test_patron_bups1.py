@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from datetime import date
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.patrons import ABSENT, IncomingPerson, RejectedRow
@@ -136,6 +136,7 @@ def test_national_ids_are_cut_out_and_the_cut_is_proved() -> None:
     assert cutter.remaining([b"EN:030303-12345\n"]) == 1
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.lists(
@@ -164,6 +165,7 @@ def test_no_digits_of_a_records_national_id_stay_in_that_record(records: list[li
                 assert all(digits not in "".join(filter(str.isdigit, each)) for each in left.splitlines())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_every_piece_of_any_bytes_becomes_a_person_or_a_rejected_row(content: bytes) -> None:
     reader = Bups1Reader(source(format="bups1", charset="iso8859-1"))

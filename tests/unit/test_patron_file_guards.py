@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import DeliveryRejectedError
@@ -151,6 +151,7 @@ def test_the_declared_character_set_is_checked_on_the_bytes(content: bytes, char
     assert [each.rule for each in tally.judged(charset)] == (["charset"] if breaks else [])
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.integers(min_value=1, max_value=5)))
 def test_where_the_bytes_are_cut_does_not_matter(text: str, sizes: list[int]) -> None:
     content = text.encode("utf-8", "surrogatepass")

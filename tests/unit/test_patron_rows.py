@@ -9,7 +9,7 @@ import zipfile
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.reading import read_register
@@ -123,6 +123,7 @@ def test_the_sample_hospital_reads_its_own_header() -> None:
 _CELL = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(_CELL, min_size=3, max_size=3), max_size=6))
 def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]) -> None:
     of = source(format="csv", columns=[{"name": n, "to": [t]} for n, t in (("a", "primary_id"), ("b", "last_name"))])
@@ -210,6 +211,7 @@ def test_several_ids_match_in_the_order_of_the_register() -> None:
     assert rejected(b"id,feide,card\n,,C1\n", of).rule == "missing"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_key_is_its_own_key(text: str) -> None:
     assert text_key(text_key(text)) == text_key(text)
