@@ -111,11 +111,13 @@ def _result(runner: DaskTaskRunner, future: Any, address: str) -> Any:
         raise _away(address, f"lost one worker after another at the same work ({error})") from error
     except CancelledError as error:
         raise _away(address, "broke off: its scheduler is gone") from error
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "deserializ" not in str(error):
+            raise
         raise ConfigurationError(
-            f"its workers cannot import what they need ({error})",
+            f"the cluster cannot import what it needs ({error.__cause__ or error})",
             field="dask",
-            remedy="install the same Samkat with [dask] on every worker, and start them in its folder",
+            remedy="install the same Samkat with [dask] where its scheduler and its workers run",
         ) from error
 
 

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 STAGED = (raw_record, raw_member, stage_bib, stage_isbn, stage_identifier, stage_holding, stage_holding_line)
 NAME = "NORDBOK_20250314180000_dask.mrc"
-BIBS, MANY_BIBS = 6_000, 40_000
+BIBS, MANY_BIBS = 6_000, 24_000
 RANGE_BYTES = 500_000
 INGEST = """
 import sys
@@ -203,41 +203,34 @@ def test_the_speed_up_of_two_workers(
 
 
 @task
-def only_here() -> None:
-    """Workers have no tests, so they cannot import it."""
+def nothing() -> None:
+    """Never begins."""
 
 
 def test_a_cluster_that_is_away_is_a_passing_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 1)
     with pytest.raises(ClusterAwayError, match="does not answer") as raised:
-        list(on_cluster(f"tcp://127.0.0.1:{free_port()}", only_here, [{}]))
+        list(on_cluster(f"tcp://127.0.0.1:{free_port()}", nothing, [{}]))
     assert is_passing(raised.value)
     with pytest.raises(ConfigurationError, match="no address of a Dask scheduler"):
-        list(on_cluster("127.0.0.1", only_here, [{}]))
+        list(on_cluster("127.0.0.1", nothing, [{}]))
 
 
-def test_a_cluster_without_workers_or_without_the_code_says_so(
+def test_a_cluster_without_workers_says_so(
     prefect_on_postgres: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 2)
     with running_dask(tmp_path, environment_of(tmp_path) | prefect_on_postgres.environment, workers=0) as lonely:
         with pytest.raises(ClusterAwayError, match="has no workers"):
-            list(on_cluster(lonely.address, only_here, [{}]))
-        lonely.start_worker()
-        asked = flow(lambda: list(on_cluster(lonely.address, only_here, [{}])), name="asked")
-        with (
-            temporary_settings({PREFECT_API_URL: prefect_on_postgres.api_url}),
-            pytest.raises(ConfigurationError, match="workers cannot import"),
-        ):
-            asked()
+            list(on_cluster(lonely.address, nothing, [{}]))
 
 
 def test_a_scheduler_that_dies_under_way_is_a_passing_fault(prefect_on_postgres: PrefectServer, tmp_path: Path) -> None:
     sleep = Task(fn=subprocess.check_call, name="sleep")
     with running_dask(tmp_path, environment_of(tmp_path) | prefect_on_postgres.environment, workers=1) as cluster:
-        asked = flow(
-            lambda: list(on_cluster(cluster.address, sleep, [{"popenargs": (["sleep", "40"],)}])), name="sleeping"
-        )
+        address = cluster.address  # alone: what the flow holds goes to the workers
+        call = {"popenargs": (["sleep", "40"],)}
+        asked = flow(lambda: list(on_cluster(address, sleep, [call])), name="sleeping")
         threading.Timer(6, cluster.kill_scheduler).start()
         with (
             temporary_settings({PREFECT_API_URL: prefect_on_postgres.api_url}),
