@@ -220,9 +220,12 @@ def test_a_cluster_without_workers_says_so(
     prefect_on_postgres: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clusters, "CONNECT_SECONDS", 2)
-    with running_dask(tmp_path, environment_of(tmp_path) | prefect_on_postgres.environment, workers=0) as lonely:
-        with pytest.raises(ClusterAwayError, match="has no workers"):
-            list(on_cluster(lonely.address, nothing, [{}]))
+    environment = environment_of(tmp_path) | prefect_on_postgres.environment
+    with (
+        running_dask(tmp_path, environment, workers=0) as lonely,
+        pytest.raises(ClusterAwayError, match="has no workers"),
+    ):
+        list(on_cluster(lonely.address, nothing, [{}]))
 
 
 def test_a_scheduler_that_dies_under_way_is_a_passing_fault(prefect_on_postgres: PrefectServer, tmp_path: Path) -> None:
