@@ -97,6 +97,8 @@ FIRST = PathState(current="ours")
         ("old", EDITED, LOCAL, ("edited", "keep", "ours")),
         ("old", CLEARED, LOCAL, ("edited", "keep", None)),
         ("old", EDITED_LOCKED, LOCAL, ("edited_before", "keep", "ours")),
+        # An automatic lock is not lost when W becomes what was kept, whoever lets it.
+        ("old", PathState("old", "ours", "ours", automatic()), LOCAL, ("edited_before", "keep", "ours")),
         # local_if_edited: otherwise
         ("new", EDITED, LOCAL, ("conflict", "keep", "ours")),
         ("new", EDITED_LOCKED, LOCAL, ("conflict", "keep", "ours")),
@@ -249,12 +251,20 @@ def test_only_what_tells_something_becomes_a_row() -> None:
     assert merge_person({}, state, RULES, NOW) == []
 
 
+def test_a_lock_is_looked_at_even_where_all_sides_are_equal() -> None:
+    values: dict[str, Value | None] = {"user_title": "fru"}
+    clean = PersonState(values, values, values, {"user_title": automatic("dr")})
+    assert [each.lock for each in merge_person(values, clean, RULES, NOW)] == ["release"]
+    pinned = PersonState(values, values, values, {"user_title": pin("dr")})
+    assert [each.after for each in merge_person(values, pinned, RULES, NOW)] == ["dr"]
+
+
 def test_an_unchanged_file_every_night_never_ends_a_protection() -> None:
     state = PersonState({"user_title": "fru"}, {"user_title": "fru"}, {"user_title": None})
     nights: list[list[Decision]] = []
     for _ in range(5):
         decisions = merge_person({"user_title": "fru"}, state, RULES, NOW)
-        state = after_merge({"user_title": "fru"}, state, decisions, DAY)
+        state = after_merge({"user_title": "fru"}, state, decisions)
         nights.append(decisions)
     assert [[each.rule for each in night] for night in nights] == [["edited"], [], [], [], []]
     assert state.current == {"user_title": None}
@@ -266,7 +276,7 @@ def test_a_kept_conflict_stays_kept_on_the_nights_after_it() -> None:
     state = PersonState({"user_title": "fru"}, {"user_title": "fru"}, {"user_title": "dr"})
     for _ in range(4):
         decisions = merge_person({"user_title": "fr"}, state, RULES, NOW)
-        state = after_merge({"user_title": "fr"}, state, decisions, DAY)
+        state = after_merge({"user_title": "fr"}, state, decisions)
     assert state.current == {"user_title": "dr"}
     assert state.written == {"user_title": "fru"}
     assert state.locks.keys() == {"user_title"}
@@ -274,7 +284,7 @@ def test_a_kept_conflict_stays_kept_on_the_nights_after_it() -> None:
 
 def test_a_released_pin_gives_the_path_back_to_the_source() -> None:
     state = PersonState({"user_title": "fru"}, {"user_title": "fru"}, {"user_title": "dr"}, {"user_title": pin("dr")})
-    state = after_merge({"user_title": "fru"}, state, merge_person({"user_title": "fru"}, state, RULES, NOW), DAY)
+    state = after_merge({"user_title": "fru"}, state, merge_person({"user_title": "fru"}, state, RULES, NOW))
     assert state.current == {"user_title": "dr"}
     released = PersonState(state.said_before, state.written, state.current)
     assert [each.after for each in merge_person({"user_title": "fru"}, released, RULES, NOW)] == ["fru"]
@@ -283,7 +293,7 @@ def test_a_released_pin_gives_the_path_back_to_the_source() -> None:
 def test_the_source_is_followed_again_once_it_comes_round() -> None:
     state = PersonState({"user_title": "a"}, {"user_title": "a"}, {"user_title": "b"}, {"user_title": automatic("b")})
     for said, there in (("b", "b"), ("c", "c")):
-        state = after_merge({"user_title": said}, state, merge_person({"user_title": said}, state, RULES, NOW), DAY)
+        state = after_merge({"user_title": said}, state, merge_person({"user_title": said}, state, RULES, NOW))
         assert state.current == {"user_title": there}
         assert state.locks == {}
 

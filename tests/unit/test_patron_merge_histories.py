@@ -49,7 +49,7 @@ def test_the_same_night_again_decides_nothing(
 ) -> None:
     if now.is_new:
         state = PersonState(locks=state.locks)
-    state = after_merge(incoming, state, merge_person(incoming, state, rules, now), DAY)
+    state = after_merge(incoming, state, merge_person(incoming, state, rules, now))
     # The second time the person is neither new, nor has the affiliation changed again.
     later = Circumstances(DAY + timedelta(1), now.source, is_desk_stub=now.is_desk_stub)
     assert merge_person(incoming, state, rules, later) == []
@@ -106,7 +106,7 @@ class Nights(RuleBasedStateMachine):
     def _night(self, is_new: bool = False) -> None:
         now = Circumstances(DAY, "NORUPERS", is_new=is_new)
         self.decisions = merge_person(self.said, self.state, self.in_force, now)
-        self.state = after_merge(self.said, self.state, self.decisions, DAY)
+        self.state = after_merge(self.said, self.state, self.decisions)
         for path, value in self.said.items():
             if self.staff.get(path, ABSENT) == value:
                 del self.staff[path]  # the source came round to it: it is the source's again
