@@ -77,7 +77,7 @@ def test_dead_runs_are_scheduled_again_and_all_others_are_left_alone(
         "Crashed": run_in(client, form, Pending(), Running(), Crashed()),
     }
     by_hand = client.create_flow_run(night_work, state=Running()).id
-    ran = run(run_reaper, pending_minutes=0.01, silence_seconds=1)
+    ran = run(run_reaper, pending_minutes=0, silence_seconds=0)
     assert {what: name_of(client, run_id) for what, run_id in dead.items()} == dict.fromkeys(dead, "Scheduled")
     assert {name: name_of(client, run_id) for name, run_id in left.items()} == {name: name for name in left}
     assert name_of(client, by_hand) == "Crashed"
