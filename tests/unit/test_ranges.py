@@ -58,7 +58,7 @@ def test_a_machine_without_the_file_says_so(tmp_path: Path, there: bytes | None)
     path = open_zone(str(tmp_path)).local_path(file.uri)
     assert path is not None
     path.unlink() if there is None else path.write_bytes(there)
-    with pytest.raises(SamkatError, match="has not this file in its landing zone.*every machine needs"):
+    with pytest.raises(SamkatError, match=r"has not this file in its landing zone.*every machine needs"):
         packed_rows(file, 0)
 
 
