@@ -1,4 +1,6 @@
-"""What is declared in git, put on a Prefect server: pool, deployments, automations. Applied again it changes nothing.
+"""What is declared in git, put on a Prefect server: variables, secret blocks, pool, deployments, automations.
+
+Applied again it changes nothing.
 
 Only what differs is written, so that a schedule that somebody paused in the UI stays paused until its declaration
 changes. What bears Samkat's tag and is declared no more is taken away; nothing else on the server is touched.
@@ -14,8 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from prefect import Flow
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, VariableCreate, WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
@@ -24,9 +27,11 @@ from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
+from pydantic import SecretStr
 
 from config.settings import Settings
 from deployments.automations import AUTOMATIONS
+from deployments.blocks import SECRET_BLOCKS, VARIABLES, environment_of_runs
 from deployments.prefect_file import pull_steps
 from deployments.registry import CLIENT_RETRIES, COLLISION_STRATEGY, DEPLOYED, HEARTBEAT_SECONDS, POOL, Deployed
 from schemas.errors import ConfigurationError
@@ -45,10 +50,15 @@ class Change:
     """What differed, where it was changed."""
 
 
-async def apply_declared(settings: Settings) -> list[Change]:
-    """Put everything on the server of PREFECT_API_URL; returns what was changed, nothing where all was as declared."""
+async def apply_declared(settings: Settings, secrets: Mapping[str, str] | None = None) -> list[Change]:
+    """Put everything on the server of PREFECT_API_URL; returns what was changed, nothing where all was as declared.
+
+    `secrets` are values by environment variable, saved into their Secret blocks; without them blocks stay as they are.
+    """
     async with get_client() as client:
-        changes = [each async for each in _apply_pool(client)]
+        changes = [each async for each in _apply_variables(client)]
+        changes += [each async for each in _save_secrets(client, secrets or {})]
+        changes += [each async for each in _apply_pool(client)]
         ids: dict[str, UUID] = {}
         for each in DEPLOYED:
             change = await _apply_deployment(client, each, settings, ids)
@@ -58,19 +68,54 @@ async def apply_declared(settings: Settings) -> list[Change]:
         return changes
 
 
-def pool_template() -> dict[str, Any]:
-    """The process worker's own template; every run says that it lives, and outlives a server that is away."""
+async def _apply_variables(client: PrefectClient) -> AsyncIterator[Change]:
+    """Variables that are missing. What a person has set stays."""
+    for each in VARIABLES:
+        if await client.read_variable_by_name(each.name) is None:
+            await client.create_variable(VariableCreate(name=each.name, value=each.first, tags=[POOL]))
+            yield Change("created", "variable", each.name)
+
+
+async def _save_secrets(client: PrefectClient, secrets: Mapping[str, str]) -> AsyncIterator[Change]:
+    """Secret blocks of the values given. The change names the block and says nothing of its value."""
+    for variable, block in SECRET_BLOCKS.items():
+        value = secrets.get(variable)
+        kept = await _kept(client, block) if value else None
+        if value and value != kept:
+            await Secret(value=SecretStr(value)).asave(block, overwrite=True)
+            yield Change("created" if kept is None else "changed", "secret block", block)
+
+
+async def _kept(client: PrefectClient, block: str) -> str | None:
+    """What a Secret block holds; None where there is no such block."""
+    try:
+        return str((await client.read_block_document_by_name(block, "secret")).data["value"])
+    except ObjectNotFound:
+        return None
+
+
+async def _blocks_there(client: PrefectClient) -> frozenset[str]:
+    """Those of our Secret blocks that the server has."""
+    return frozenset([block for block in SECRET_BLOCKS.values() if await _kept(client, block) is not None])
+
+
+def pool_template(blocks: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The process worker's own template; every run says that it lives, and outlives a server that is away.
+
+    `blocks` are the Secret blocks that the server has; runs are given what they hold.
+    """
     template = ProcessWorker.get_default_base_job_template()
     template["variables"]["properties"]["env"]["default"] = {
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         "PREFECT_CLIENT_MAX_RETRIES": str(CLIENT_RETRIES),
+        **environment_of_runs(blocks),
     }
     return template
 
 
 async def _apply_pool(client: PrefectClient) -> AsyncIterator[Change]:
     """The work pool. How many runs it takes at a time, and whether it is paused, is the operator's affair."""
-    template = pool_template()
+    template = pool_template(await _blocks_there(client))
     try:
         found = await client.read_work_pool(POOL)
     except ObjectNotFound:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from deployments.cli import place
 from deployments.cli.options import AsJson, command, group
@@ -35,20 +38,29 @@ def list_deployed(as_json: AsJson = False) -> None:
 @command(
     app, "apply", "samkat deployments apply", "PREFECT_API_URL=http://prefect.example:4200/api samkat deployments apply"
 )
-def apply(as_json: AsJson = False) -> None:
-    """Put work pool, deployments and automations on the Prefect server, and say what was not as declared.
+def apply(
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="Save this environment's passwords into Prefect's Secret blocks.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put work pool, deployments, variables and automations on the Prefect server; say what was not as declared.
 
     Safe to run again at any time: then it changes nothing. What Samkat declared before and declares no more is taken
     away; what others made there is left alone.
     """
+    from deployments.blocks import SECRET_BLOCKS
+
     settings = place.settings()
     output = Output(as_json)
+    # Before the session fills in every setting: only what the operator has set is a secret to keep.
+    values = {name: os.environ.get(name, "") for name in SECRET_BLOCKS} if secrets else {}
     with flow_session(settings, output):
         import asyncio
 
         from deployments.applying import apply_declared
 
-        changes = asyncio.run(apply_declared(settings))
+        changes = asyncio.run(apply_declared(settings, values))
     output.show({"changes": changes}, lambda console: prose(console, *in_words(changes)))
 
 

@@ -84,6 +84,36 @@ def test_prefects_own_command_deploys_all_from_a_clean_folder_and_a_worker_loads
     assert [each for each in changes if each["what"] == "deployment"] == []
 
 
+def test_a_worker_without_passwords_is_given_them_from_secret_blocks(production: Production) -> None:
+    done = production.samkat("deployments", "apply", "--secrets", "--json")
+    made = {(each["verb"], each["what"], each["name"]) for each in done.document()["changes"]}
+    assert ("created", "secret block", "samkat-warehouse-url") in made
+    assert production.warehouse_url not in done.out + done.err
+    try:
+        assert production.samkat("deployments", "apply", "--secrets").out == (
+            "Everything was as declared; nothing was changed.\n"
+        )
+        template = production.server.ask(f"/work_pools/{POOL}")["base_job_template"]
+        given = template["variables"]["properties"]["env"]["default"]
+        assert given["SAMKAT_WAREHOUSE_URL"] == "{{ prefect.blocks.secret.samkat-warehouse-url }}"
+        assert given["PREFECT_LOGGING_LEVEL"] == "{{ prefect.variables.samkat_log_level }}"
+
+        landed = production.home / "landing" / "incoming" / "NORDBOK" / SAMPLE.name
+        shutil.copyfile(SAMPLE, landed)
+        worker = production.start_worker(SAMKAT_WAREHOUSE_URL="")
+        body = {
+            "parameters": {"supplier": "NORDBOK", "uris": [f"file://{landed}"]},
+            "state": {"type": "SCHEDULED"},
+        }
+        production.server.ask(f"/deployments/{deployment(production, 'supplier-ingest')['id']}/create_flow_run", body)
+        wait_until(lambda: loaded(production) == [("NORDBOK", "settled")], 120, f"the delivery is loaded, {worker.log}")
+        assert production.warehouse_url not in worker.log.read_text("utf-8")
+    finally:
+        # The server is that of all tests of the session, and other warehouses have other passwords.
+        assert production.prefect("block", "delete", "secret/samkat-warehouse-url").code == 0
+        assert production.samkat("deployments", "apply").out == "changed work pool samkat (job template)\n"
+
+
 def test_applied_twice_changes_nothing_and_every_cron_deployment_gets_its_scheduled_runs(
     production: Production, figures: list[str]
 ) -> None:
