@@ -25,6 +25,8 @@ from tests.warehouse.pipeline import catalogue_content, ledger_facts, outcomes
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 FILES = 1_000
+EACH = 160
+"""Files of each of two suppliers: a run of half of them takes some seconds."""
 MOST_RUNS = 6
 SEED = 7
 
@@ -142,9 +144,9 @@ def test_a_thousand_files_dropped_at_once_are_each_loaded_once_in_a_handful_of_r
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Files of two suppliers that have no book in common, so that it does not matter who comes first."""
-    some = write_small_files(tmp_path_factory.mktemp("files"), 40, SEED, bibs_a_file=4)
-    others = [each.rename(each.with_name(each.name.replace("NORDBOK", "FORHAND"))) for each in some[20:]]
-    return {"NORDBOK": some[:20], "FORHAND": others}
+    some = write_small_files(tmp_path_factory.mktemp("files"), 2 * EACH, SEED, bibs_a_file=4)
+    others = [each.rename(each.with_name(each.name.replace("NORDBOK", "FORHAND"))) for each in some[EACH:]]
+    return {"NORDBOK": some[:EACH], "FORHAND": others}
 
 
 def content_of(production: Production) -> tuple[Any, ...]:
@@ -170,16 +172,19 @@ def test_two_workers_in_parallel_give_the_same_warehouse_as_one_process(
         done = alone.samkat("sweep", "--here", "--json")
         assert done.code == 0, done.err
         known = {each["id"] for each in deployed(together).server.flow_runs(flow="supplier-ingest")}
-        together.start_worker(limit=1)
-        together.start_worker(limit=1)
         with watching(together):
             # Each supplier's files in two parts: the second comes while the first is worked on.
-            for part in (slice(0, 10), slice(10, 20)):
+            for part in (slice(0, EACH // 2), slice(EACH // 2, EACH)):
                 for supplier, some in files.items():
                     drop_all(some[part], incoming(together, supplier))
-                wait_until(lambda: runs_of(together, known), 60, "a run is there")
+                if not together.workers:
+                    # Both find work at once, so that they are at it at the same time.
+                    wait_until(lambda: len(runs_of(together, known)) >= len(files), 60, "a run for each supplier")
+                    together.start_worker(limit=1)
+                    together.start_worker(limit=1)
                 time.sleep(4)
-            wait_until(lambda: states(together) == {"settled": 40}, 200, "all are settled", every_seconds=1)
+            every = {"settled": EACH * len(files)}
+            wait_until(lambda: states(together) == every, 200, "all are settled", every_seconds=1)
         wait_until(lambda: all(each["end_time"] for each in runs_of(together, known)), 60, "the runs have ended")
         runs = runs_of(together, known)
         assert len({each["infrastructure_pid"] for each in runs}) == len(runs) >= 4
