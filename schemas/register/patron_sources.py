@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from schemas.patrons import ITEM_FIELDS, PATHS, SCALAR_PATHS
-from schemas.register.base import RegisterModel
+from schemas.register.base import RegisterModel, RegularExpression
 from schemas.register.rhythm import Rhythm
 
 SourceCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -72,7 +72,7 @@ class Column(RegisterModel):
         "absent", description="What an empty value means: `absent`: says nothing; `null`: says that there is nothing"
     )
     split: str | None = Field(None, min_length=1, max_length=3, description="Separator of several values in one cell")
-    pattern: str | None = Field(None, description="Regular expression that a value must match in full")
+    pattern: RegularExpression | None = Field(None, description="What a value must match in full")
     dates: tuple[str, ...] | None = Field(None, description="Date formats in place of those of the source")
     values: dict[str, str] = Field({}, description="Their value to ours; what is not listed stays as it is")
 
@@ -81,16 +81,6 @@ class Column(RegisterModel):
     def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:
             target_of(each)
-        return value
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from error
         return value
 
     @model_validator(mode="after")
@@ -145,7 +135,9 @@ class JsonRules(RegisterModel):
 class PatronFileRules(RegisterModel):
     """What is checked of a file before anything of it is used. A breach holds the file."""
 
-    pattern: str | None = Field(None, description="Regular expression that a file name must match in full")
+    pattern: RegularExpression | None = Field(
+        None, description="Regular expression that a file name must match in full"
+    )
     manifest: str | None = Field(
         None, pattern=r"^\.[A-Za-z0-9.]{1,30}$", description="Suffix of the manifest that comes with each file: `.json`"
     )
@@ -154,16 +146,6 @@ class PatronFileRules(RegisterModel):
     null_window: float = Field(0.10, ge=0, le=1, description="Share by which the empty values of a field may increase")
     change_window: float = Field(0.30, ge=0, le=1, description="Share of persons of whom one field may change")
     same_is_stale: bool = Field(True, description="The same content as last time is told: nobody renewed the file")
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from error
-        return value
 
 
 class PatronSource(RegisterModel):

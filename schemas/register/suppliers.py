@@ -6,9 +6,9 @@ import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from schemas.register.base import RegisterModel
+from schemas.register.base import RegisterModel, RegularExpression
 from schemas.register.rhythm import Rhythm
 
 SupplierCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
@@ -36,7 +36,9 @@ class NormalisationRules(RegisterModel):
 class FileRules(RegisterModel):
     """What a supplier's file names promise. The pattern's groups `sigel` and `stamp` are checked where present."""
 
-    pattern: str | None = Field(None, description="Regular expression that a file name must match in full")
+    pattern: RegularExpression | None = Field(
+        None, description="Regular expression that a file name must match in full"
+    )
     one_order: bool = Field(False, description="One file per ordered title: exactly one bib and one holding")
     example: str | None = Field(None, description="A name that keeps the pattern, shown where a name breaks it")
     marker: str | None = Field(
@@ -44,16 +46,6 @@ class FileRules(RegisterModel):
         pattern=r"^\.[A-Za-z0-9]{1,20}$",
         description="Suffix of the empty file that says that a file is whole: `.done`; without one, quiet says it",
     )
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from error
-        return value
 
     @model_validator(mode="after")
     def _example_keeps_pattern(self) -> FileRules:

@@ -282,6 +282,15 @@ class Production:
         """The warehouse; the caller disposes of it."""
         return connect(self.warehouse_url)
 
+    def rows(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
+        """What the warehouse answers."""
+        warehouse = self.connected()
+        try:
+            with warehouse.read() as connection:
+                return list(connection.execute(statement))
+        finally:
+            warehouse.dispose()
+
     def start_worker(self, limit: int | None = None, queue: str | None = None, **settings: str) -> Worker:
         """One more process worker of the pool, or of one of its queues, gone at the end of the test."""
         log = self.home.parent / f"worker-{len(self.workers)}.log"

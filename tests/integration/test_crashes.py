@@ -52,17 +52,8 @@ def ended(served: Production, run_id: str, *names: str) -> Callable[[], bool]:
     return lambda: state_of(served, run_id) in names
 
 
-def read(served: Production, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
-    warehouse = served.connected()
-    try:
-        with warehouse.read() as connection:
-            return list(connection.execute(statement))
-    finally:
-        warehouse.dispose()
-
-
 def reached(served: Production, stage: str) -> int:
-    rows = read(served, sa.select(raw_progress.c.reached).where(raw_progress.c.stage == stage))
+    rows = served.rows(sa.select(raw_progress.c.reached).where(raw_progress.c.stage == stage))
     return int(rows[0][0]) if rows else 0
 
 
@@ -103,9 +94,9 @@ def test_a_killed_worker_costs_minutes_and_the_delivery_is_loaded_once(served: P
     assert run["run_count"] == 2
     states = served.server.ask(f"/flow_run_states/?flow_run_id={run_id}")
     assert any("taken up again (2 of 3): no sign of life for" in (each["message"] or "") for each in states)
-    (row,) = read(served, sa.select(raw_delivery))
+    (row,) = served.rows(sa.select(raw_delivery))
     assert (row.state, row.bibs_read, row.bibs_created, row.holdings_read) == ("settled", BIBS, BIBS, HOLDINGS)
-    ((outcomes,),) = read(served, sa.select(sa.func.count()).select_from(core_outcome))
+    ((outcomes,),) = served.rows(sa.select(sa.func.count()).select_from(core_outcome))
     assert outcomes == BIBS + HOLDINGS
 
 
@@ -116,7 +107,7 @@ def test_an_automation_tells_the_operator_of_a_failed_run_once(served: Productio
     wait_until(ended(served, failed, "Failed"), 60, "the run has failed")
 
     def mails() -> list[sa.Row[Any]]:
-        return read(served, sa.select(core_notice).where(core_notice.c.kind == "failed"))
+        return served.rows(sa.select(core_notice).where(core_notice.c.kind == "failed"))
 
     wait_until(lambda: [each for each in mails() if each.state == "sent"], 60, "the operator was told")
     (mail,) = mails()

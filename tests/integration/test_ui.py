@@ -65,15 +65,6 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def read(served: Production, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
-    warehouse = served.connected()
-    try:
-        with warehouse.read() as connection:
-            return list(connection.execute(statement))
-    finally:
-        warehouse.dispose()
-
-
 def held_run(served: Production, folder: Path) -> str:
     """Let the worker take in a delivery that is held; returns the run's id."""
     file = next(path for _, path, _ in write_night(folder, 1) if path.name == HELD)
@@ -116,7 +107,7 @@ def look_at_an_artifact(page: Page, pictures: Path) -> None:
 
 def start_the_form(page: Page, served: Production) -> str:
     """By the link of the e-mail about the hold; returns the id of the run that asks."""
-    ((text,),) = read(served, sa.select(core_notice.c.body_text).where(core_notice.c.kind == "held"))
+    ((text,),) = served.rows(sa.select(core_notice.c.body_text).where(core_notice.c.kind == "held"))
     (link,) = re.findall(r"http\S+/run\?parameters=\S+", text)
     page.goto(link)
     page.get_by_role("button", name="Submit").click()
@@ -156,9 +147,9 @@ def test_a_person_finds_a_held_run_and_decides_it_in_the_page_and_the_delivery_i
 
     wait_until(lambda: served.server.flow_runs("Completed", flow="decide"), 60, "the decision is carried out")
     wait_until(lambda: new_runs(served, known), 120, "the delivery goes on")
-    (plan,) = read(served, sa.select(core_plan))
+    (plan,) = served.rows(sa.select(core_plan))
     assert (plan.state, plan.decided_by) == ("applied", "Bo Alm")
-    (delivery,) = read(served, sa.select(raw_delivery))
+    (delivery,) = served.rows(sa.select(raw_delivery))
     assert (delivery.state, delivery.bibs_created) == ("settled", 24)
     resubmitted = new_runs(served, known)
     assert [(each["deployment_id"] is not None, each["parameters"]["uris"]) for each in resubmitted] == [(True, [])]
