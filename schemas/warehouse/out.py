@@ -5,18 +5,8 @@ Described once, as data: the DDL, the docs page and the tests come from `OUT_VIE
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class OutView:
-    """A promised view: `columns` maps each column to its meaning, in the order of `select`."""
-
-    name: str
-    about: str
-    columns: dict[str, str]
-    select: str
-
+from schemas.warehouse.out_patrons import OUT_PATRON, OUT_PATRON_CHANGE, OUT_PATRON_FILE, OUT_PATRON_LOCK
+from schemas.warehouse.out_view import OutView
 
 _COUNTS = {
     "records_read": "Bib and holding records read",
@@ -286,4 +276,8 @@ OUT_VIEWS: tuple[OutView, ...] = (
     OUT_REVIEW,
     OUT_RUN,
     OUT_FEED,
+    OUT_PATRON,
+    OUT_PATRON_LOCK,
+    OUT_PATRON_CHANGE,
+    OUT_PATRON_FILE,
 )

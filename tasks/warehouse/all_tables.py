@@ -1,6 +1,6 @@
 """Every table of the warehouse: importing this module fills the metadata."""
 
-from schemas.warehouse import core, raw, stage
+from schemas.warehouse import core, patrons, raw, stage
 from schemas.warehouse.base import metadata
 
-__all__ = ["core", "metadata", "raw", "stage"]
+__all__ = ["core", "metadata", "patrons", "raw", "stage"]

@@ -26,7 +26,7 @@ def logins(postgresql_url: str) -> Iterator[dict[str, str]]:
     mark = uuid.uuid4().hex[:8]
     name, admin_url = f"samkat_roles_{mark}", sa.make_url(postgresql_url).set(drivername="postgresql+psycopg")
     admin = sa.create_engine(admin_url, isolation_level="AUTOCOMMIT")
-    members = {role: f"{role}_{mark}" for role in ("owner", "flows", "reader")}
+    members = {role: f"{role}_{mark}" for role in ("owner", "flows", "reader", "patron_reader")}
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     there = sa.create_engine(admin_url.set(database=name), isolation_level="AUTOCOMMIT")
@@ -102,14 +102,19 @@ def test_the_flows_change_rows_and_nothing_else(migrated: dict[str, str]) -> Non
     assert ["permission denied" in each or "must be owner" in each for each in answers] == [True] * len(BEYOND_ROWS)
 
 
-def test_a_reader_sees_every_promised_view(reader: Warehouse) -> None:
-    with reader.read() as connection:
-        counts = {
-            view.name: connection.exec_driver_sql(f"SELECT count(*) FROM {view.name}").scalar_one()
-            for view in OUT_VIEWS
-        }
-    assert len(counts) == len(OUT_VIEWS) >= 9
-    assert set(counts.values()) == {0}
+@pytest.mark.parametrize(("role", "sees_persons"), [("reader", False), ("patron_reader", True)])
+def test_each_reader_sees_the_promised_views_of_its_role_and_no_other(
+    migrated: dict[str, str], role: str, sees_persons: bool
+) -> None:
+    opened = connect(migrated[role])
+    mine = [view.name for view in OUT_VIEWS if view.is_personal == sees_persons]
+    others = [view.name for view in OUT_VIEWS if view.is_personal != sees_persons]
+    with opened.read() as connection:
+        counts = [connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in mine]
+    answers = [refused(opened, f"SELECT 1 FROM {name}") for name in others]
+    opened.dispose()
+    assert counts == [0] * len(mine) and len(mine) >= 3
+    assert ["permission denied" in each for each in answers] == [True] * len(others) and others
 
 
 def test_a_reader_sees_no_table_and_changes_nothing(reader: Warehouse) -> None:
