@@ -108,7 +108,7 @@ def test_a_header_that_stands_twice_is_told_apart_by_occurrence() -> None:
 def test_the_sample_hospital_reads_its_own_header() -> None:
     of = read_register(SAMPLE_REGISTER).patron_source_by_code["SJUKHUS"]
     header = ";".join(each.name for each in of.columns)
-    row = "77;Lund;Siv;;LAK;Kirurgi;siv@lundvikssjukhus.example;;Gatan 1;12345;Lundviken;2020-01-01;31.12.2027;J;9"
+    row = "77;Lund;Siv;;LAK;Kirurgi;siv@lundvikssjukhus.example;;Gatan 1;12345;Lundviken;2020-01-01;31.12.2027;J;9;"
     found = person(f"{header}\n{row}\n".encode(), of)
     assert [(each.type, each.value) for each in found.source_ids] == [("employee_no", "77")]
     assert found.value("account_type") == "EXTERNAL"

@@ -22,12 +22,13 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SAMPLE_REGISTER, tmp_path / "register"))
 
 
-def test_the_sample_has_a_university_a_college_and_a_hospital() -> None:
+def test_the_sample_has_a_university_a_college_a_hospital_and_a_municipality() -> None:
     sources = read_register(SAMPLE_REGISTER).patron_sources
     assert [(each.code, each.institution, each.format, each.charset) for each in sources] == [
         ("NORUPERS", "NORU", "bups1", "iso8859-1"),
         ("VESTSTUD", "VEST", "bups2", "utf-8"),
         ("SJUKHUS", "NORU", "csv", "utf-8"),
+        ("FJORKOMM", "FJOR", "csv", "windows-1252"),
     ]
     assert all(each.rhythm for each in sources)
 
@@ -53,7 +54,7 @@ def test_a_register_without_the_file_has_no_sources(folder: Path) -> None:
         ('to = ["last_name"]', 'to = ["emails"]', ["patron_source[SJUKHUS].columns", "emails[type].field"]),
         ('name = "EP"', 'name = "FR"', ["patron_source[NORUPERS]", "'FR' is no code of BUPS 1 that can be taken"]),
         ('name = "TM"', 'name = "EP"', ["patron_source[NORUPERS]", "EP is there twice"]),
-        ('stable_ids = ["employee_no"]', 'stable_ids = ["feide"]', ["patron_source[SJUKHUS]", "no column carries any"]),
+        ('stable_ids = ["employee_no"]', 'stable_ids = ["orcid"]', ["patron_source[SJUKHUS]", "no column carries any"]),
         ('library = "VEST"', 'library = "VESTT"', ["VESTSTUD.library", "unknown sigel VESTT", "libraries.toml"]),
         ('code = "SJUKHUS"', 'code = "BOKRING"', ["BOKRING.code", "a supplier has it", "choose another code"]),
         ('code = "SJUKHUS"', 'code = "VESTSTUD"', ["VESTSTUD is there twice"]),
