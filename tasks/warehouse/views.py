@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
-from schemas.warehouse.out import OUT_VIEWS, OutView
+from schemas.warehouse.out import OUT_VIEWS
+from schemas.warehouse.out_view import OutView
 
 
 def view_ddl(view: OutView) -> str:

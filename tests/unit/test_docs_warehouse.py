@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from schemas.warehouse.base import UtcInstant
-from schemas.warehouse.out import OUT_VIEWS, OutView
+from schemas.warehouse.out import OUT_VIEWS
+from schemas.warehouse.out_view import OutView
 from tasks.warehouse.all_tables import metadata
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "warehouse.md"
