@@ -77,3 +77,8 @@ def flag(name: str, comment: str, default: bool = False) -> sa.Column[bool]:
 def count(name: str, comment: str) -> sa.Column[int]:
     """A stored count."""
     return sa.Column(name, sa.Integer, nullable=False, server_default="0", comment=comment)
+
+
+def change_no(comment: str) -> sa.Column[int]:
+    """A change number: given out in the order of commits, so that a window of them never misses a change."""
+    return sa.Column("change_no", sa.BigInteger, nullable=False, server_default="0", comment=comment)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.warehouse.base import UtcInstant, big_id, code_column, flag, key_text, metadata
+from schemas.warehouse.base import UtcInstant, big_id, change_no, code_column, flag, key_text, metadata
 from schemas.warehouse.stage import bib_facts_columns, isbn_columns, line_columns
 
 
@@ -50,6 +50,7 @@ core_bib_version = sa.Table(
     sa.Column("bib_id", big_id(), primary_key=True, autoincrement=False),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     *_bib_state(),
+    change_no("Catalogue-wide number of the change that made that version"),
     sa.Column("isbns", sa.Text, nullable=False, comment="JSON rows of core_bib_isbn at that version"),
     sa.Column("identifiers", sa.Text, nullable=False, comment="JSON rows of core_bib_identifier at that version"),
     sa.Column("updated_at", UtcInstant, nullable=False, comment="When that version was made"),
@@ -100,6 +101,8 @@ core_holding = sa.Table(
     sa.Column("created_at", UtcInstant, nullable=False),
     sa.Column("updated_at", UtcInstant, nullable=False),
     flag("is_deleted", "No line is left"),
+    change_no("Catalogue-wide number of its last change"),
+    sa.Index(None, "change_no"),
     sa.Index(
         "uq_core_holding_bib_sigel",
         "bib_id",
@@ -135,6 +138,8 @@ core_holding_version = sa.Table(
     sa.Column("lines", sa.Text, nullable=False, comment="JSON rows of core_holding_line at that version"),
     sa.Column("updated_at", UtcInstant, nullable=False),
     sa.Column("ended_at", UtcInstant, nullable=False),
+    change_no("Catalogue-wide number of the change that made that version"),
+    sa.Index(None, "bib_id"),
     comment="Before-images: what a holding was before each change",
 )
 

@@ -5,6 +5,7 @@ Described once, as data: the DDL, the docs page and the tests come from `OUT_VIE
 
 from __future__ import annotations
 
+from schemas.warehouse.out_exports import OUT_EXPORT
 from schemas.warehouse.out_patrons import OUT_PATRON, OUT_PATRON_CHANGE, OUT_PATRON_FILE, OUT_PATRON_LOCK
 from schemas.warehouse.out_view import OutView
 
@@ -276,6 +277,7 @@ OUT_VIEWS: tuple[OutView, ...] = (
     OUT_REVIEW,
     OUT_RUN,
     OUT_FEED,
+    OUT_EXPORT,
     OUT_PATRON,
     OUT_PATRON_LOCK,
     OUT_PATRON_CHANGE,

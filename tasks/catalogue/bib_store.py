@@ -245,9 +245,10 @@ def keep_before_images(connection: Connection, bib_ids: Collection[int], now: da
     identifiers = rows_as_json(
         connection, core_bib_identifier, ("scheme", "value", "source", "delivery_id"), core_bib.c.bib_id
     )
-    columns = [*VERSIONED, "isbns", "identifiers", "ended_at"]
+    kept = (*VERSIONED, "change_no")
+    columns = [*kept, "isbns", "identifiers", "ended_at"]
     rows = sa.select(
-        *(core_bib.c[name] for name in VERSIONED), isbns, identifiers, sa.literal(now, core_bib.c.updated_at.type)
+        *(core_bib.c[name] for name in kept), isbns, identifiers, sa.literal(now, core_bib.c.updated_at.type)
     ).join(wanted, wanted.c.value == core_bib.c.bib_id)
     connection.execute(sa.insert(core_bib_version).from_select(columns, rows))
     found = connection.execute(

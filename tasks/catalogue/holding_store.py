@@ -1,6 +1,7 @@
 """Writing holdings: creating them from the working set, and new versions whose before-images are kept.
 
-Everything here runs inside a transaction that holds the catalogue lock.
+Everything here runs inside a transaction that holds the catalogue lock. What changes carries a number of the
+catalogue's changes: the export to local systems finds it by that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from schemas.marc import HoldingLine
 from schemas.warehouse.core import core_holding, core_holding_line, core_holding_version, core_outcome
 from schemas.warehouse.stage import stage_holding_line
 from tasks.warehouse.bulk import bulk_insert, id_set, position_set, rows_as_json
+from tasks.warehouse.ids import take_id
 from tasks.warehouse.planner import in_range, joined_as_sets
 
 LINE_FIELDS = ("tag", "shelf_mark", "public_note", "internal_note", "content", "owner")
@@ -41,7 +43,14 @@ def create_holdings(connection: Connection, delivery_id: int, holdings: Sequence
         core_holding,
         NewHolding._fields,
         [tuple(each) for each in holdings],
-        {"version": 1, "delivery_id": delivery_id, "created_at": now, "updated_at": now, "is_deleted": False},
+        {
+            "version": 1,
+            "delivery_id": delivery_id,
+            "created_at": now,
+            "updated_at": now,
+            "is_deleted": False,
+            "change_no": take_id(connection, "change") if holdings else 0,
+        },
     )
 
 
@@ -172,12 +181,19 @@ def write_holding_versions(
         return {}
     ids = [each.holding_id for each in versions]
     numbers = _keep_before_images(connection, ids, now)
+    change_no = take_id(connection, "change")
     for is_deleted in (False, True):
         some = id_set(connection, [each.holding_id for each in versions if (not each.lines) is is_deleted])
         connection.execute(
             sa.update(core_holding)
             .where(core_holding.c.holding_id.in_(sa.select(some.c.value)))
-            .values(version=core_holding.c.version + 1, delivery_id=delivery_id, updated_at=now, is_deleted=is_deleted)
+            .values(
+                version=core_holding.c.version + 1,
+                delivery_id=delivery_id,
+                updated_at=now,
+                is_deleted=is_deleted,
+                change_no=change_no,
+            )
         )
     for each in versions:
         if each.bib_id is not None:
@@ -200,7 +216,7 @@ def write_holding_versions(
 def _keep_before_images(connection: Connection, holding_ids: Collection[int], now: datetime) -> dict[int, int]:
     """Copy holdings as they are into `core_holding_version`; returns their version numbers by holding_id."""
     wanted = id_set(connection, holding_ids)
-    names = ["holding_id", "version", "bib_id", "is_visible", "is_deleted", "delivery_id", "updated_at"]
+    names = ["holding_id", "version", "bib_id", "is_visible", "is_deleted", "delivery_id", "updated_at", "change_no"]
     lines = rows_as_json(connection, core_holding_line, LINE_FIELDS, core_holding.c.holding_id)
     rows = sa.select(
         *(core_holding.c[name] for name in names), lines, sa.literal(now, core_holding.c.updated_at.type)

@@ -17,7 +17,7 @@ from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.grants import grant_roles
 from tasks.warehouse.views import create_views, drop_views
 
-COUNTERS = ("delivery", "bib", "holding", "change", "review", "plan", "notice")
+COUNTERS = ("delivery", "bib", "holding", "change", "review", "plan", "notice", "export")
 
 
 def _config(connection: Connection | None = None) -> Config:
