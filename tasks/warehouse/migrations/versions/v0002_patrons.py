@@ -159,6 +159,7 @@ def _create_core_patron_change() -> None:
             comment="Class of change that the guards count; empty: free",
         ),
         sa.Column("decision", KEY, nullable=False, comment="applied, suppressed, review, held"),
+        sa.Column("plan_hash", KEY, nullable=True, comment="Approval under which it was carried out; null: unasked"),
         sa.Column("reason", sa.Text(), nullable=False, comment="In words; says nothing about the person"),
         sa.Column(
             "version", sa.Integer(), nullable=True, comment="Version of the person that it made; null: no change"
@@ -363,6 +364,9 @@ def _create_core_patron_source() -> None:
             server_default=sa.false(),
             nullable=False,
             comment="Touched since, or not carried out whole: the same hash must not pass it by",
+        ),
+        sa.Column(
+            "filled", sa.BigInteger(), server_default="0", nullable=False, comment="A bit a path that has a value"
         ),
         sa.Column(
             "said", sa.Text(), nullable=False, comment="JSON: values, items and affiliation, with the day of each"
