@@ -16,7 +16,7 @@ from tasks.landing.packing import packing_of
 from tasks.marc.blocks import BLOCK_BYTES, Block, blocks_of, pieces_of_block
 from tasks.marc.reading import ReadingRules
 from tasks.marc.sniffing import HEAD_BYTES, format_of
-from tasks.marc.staging import NOTHING_BEFORE, Before, Stager
+from tasks.marc.staging import NOTHING_BEFORE, Stager
 from tasks.second_process import second_process
 
 HERE_EVERY = 3
@@ -58,7 +58,7 @@ def rows_side_by_side(
 
 def rows_in_order(maker: RowMaker, made: Iterable[tuple[Block, BatchColumns | None]]) -> Iterator[RowBatch]:
     """The rows of a file from its blocks in order, positions counted on. `maker` makes those that nobody else made,
-    and anew those that say something else with what comes before them (`RowBatch.stands_alone`).
+    and anew those that may say something else with what comes before them (`RowBatch.stands_alone`).
 
     Raises `DeliveryRejectedError` where no block holds a record.
     """
@@ -88,7 +88,7 @@ class RowMaker:
         self._delivery_id = delivery_id
         self._reading = reading
         self._rules = rules
-        self._before = self._after = NOTHING_BEFORE
+        self._before = NOTHING_BEFORE
         self._bib_position: int | None = None
 
     def rows(self, block: Block) -> RowBatch:
@@ -101,14 +101,13 @@ class RowMaker:
             if staged.record_type == "bib":
                 bib_position = staged.position
             batch.add(staged, bib_position, self._rules)
-        self._after = stager.before
+        batch.after = stager.before
         return batch
 
     def go_on_after(self, batch: RowBatch) -> None:
         """Take in that `batch` holds the next block: one that stands alone, or the last one made here."""
-        number, position = batch.last_bib()
-        self._before = Before(number) if batch.stands_alone() else self._after
-        self._bib_position = position or self._bib_position
+        self._before = batch.after
+        self._bib_position = batch.last_bib_position() or self._bib_position
         self.position = batch.last_position + 1
 
 

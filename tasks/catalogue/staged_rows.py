@@ -17,6 +17,7 @@ import orjson
 
 from schemas.marc import BibFacts, HoldingFacts, HoldingLine, StagedPiece
 from tasks.catalogue.levels import LevelReading
+from tasks.marc.staging import NOTHING_BEFORE, Before, moved_reason
 
 RAW_COLUMNS = (
     "delivery_id", "position", "member_no", "byte_offset", "record_type", "charset", "bib_position",
@@ -35,7 +36,7 @@ LINE_COLUMNS = ("delivery_id", "position", "part", "line_no", *HoldingLine._fiel
 _TABLES = (RAW_COLUMNS, BIB_COLUMNS, ISBN_COLUMNS, IDENTIFIER_COLUMNS, HOLDING_COLUMNS, LINE_COLUMNS)
 _POSITIONS = ("position", "bib_position")
 _POSITION, _RECORD_TYPE = RAW_COLUMNS.index("position"), RAW_COLUMNS.index("record_type")
-_CONTROL_NUMBER = BIB_COLUMNS.index("control_number")
+_REJECT_REASON = HOLDING_COLUMNS.index("reject_reason")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class RowBatch:
     identifiers: list[tuple[Any, ...]] = field(default_factory=list)
     holdings: list[tuple[Any, ...]] = field(default_factory=list)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
+    after: Before = field(default=NOTHING_BEFORE, init=False)
+    """What its pieces say about the next one; kept by who reads a file in blocks."""
 
     @property
     def last_position(self) -> int:
@@ -133,19 +136,19 @@ class RowBatch:
         for line_no, line in enumerate(lines, 1):
             self.lines.append((delivery_id, position, part, line_no, *line[:-1], line.owner or owner))
 
-    def last_bib(self) -> tuple[str | None, int | None]:
-        """Control number and position of the last bib; None where there is none."""
-        return (self.bibs[-1][_CONTROL_NUMBER], self.bibs[-1][_POSITION]) if self.bibs else (None, None)
+    def last_bib_position(self) -> int | None:
+        """Position of the last bib; None where there is none."""
+        return self.bibs[-1][_POSITION] if self.bibs else None
 
     def stands_alone(self) -> bool:
-        """Whether its rows say the same whatever pieces came before: it begins with a bib, and all can be read."""
-        return bool(self.raw) and self.raw[0][_RECORD_TYPE] == "bib" and not self.counted()["unreadable"]
+        """Whether its rows say the same whatever pieces came before: a bib that can be read begins it."""
+        return bool(self.raw) and self.raw[0][_RECORD_TYPE] == "bib"
 
     def columns(self) -> BatchColumns:
         """The same by columns, for another process."""
         tables = (self.raw, self.bibs, self.isbns, self.identifiers, self.holdings, self.lines)
         by_columns = [list(zip(*rows, strict=True)) for rows in tables]
-        return BatchColumns(self.delivery_id, self.member_no, self.member_name, self.format, by_columns)
+        return BatchColumns(self.delivery_id, self.member_no, self.member_name, self.format, by_columns, self.after)
 
 
 @dataclass
@@ -157,6 +160,7 @@ class BatchColumns:
     member_name: str
     format: str
     tables: list[list[tuple[Any, ...]]]
+    after: Before = NOTHING_BEFORE
 
     def rows(self, moved: int = 0) -> RowBatch:
         """The rows again, all positions higher by `moved`."""
@@ -165,8 +169,13 @@ class BatchColumns:
                 for place, name in enumerate(names if columns else ()):
                     if name in _POSITIONS:
                         columns[place] = tuple([each and each + moved for each in columns[place]])
+            holdings = self.tables[_TABLES.index(HOLDING_COLUMNS)]
+            if holdings and any(holdings[_REJECT_REASON]):
+                holdings[_REJECT_REASON] = tuple([moved_reason(each, moved) for each in holdings[_REJECT_REASON]])
         rows = [list(zip(*columns, strict=True)) for columns in self.tables]
-        return RowBatch(self.delivery_id, self.member_no, self.member_name, self.format, *rows)
+        batch = RowBatch(self.delivery_id, self.member_no, self.member_name, self.format, *rows)
+        batch.after = self.after.moved(moved)
+        return batch
 
 
 def _first_isbn(bib: BibFacts) -> str | None:

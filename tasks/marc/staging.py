@@ -27,6 +27,8 @@ KNOWN_LEVELS = frozenset(" 12345678" + "4eijklmuz" + "fghn")
 
 _LEADER_IN_XML = re.compile(rb"leader\s*>.{6}([a-z])", re.DOTALL)
 NO_BIB = "no bib precedes it"
+_DOUBT = "the piece before it (position {}) cannot be read and may be its bib"
+_DOUBTFUL_POSITION = re.compile(re.escape(_DOUBT).replace(r"\{\}", "([0-9]+)"))
 _HOLDING_TYPES = frozenset(kind.encode() for kind in HOLDING_TYPES)
 _new = tuple.__new__
 """Makes a named tuple in half the time."""
@@ -48,6 +50,10 @@ class Before(NamedTuple):
     """001 of the last bib; None where there was none."""
     doubtful_position: int | None = None
     """Of a piece behind that bib which cannot be read and may be a bib."""
+
+    def moved(self, by: int) -> Before:
+        """The same where every position is higher by so many."""
+        return self if self.doubtful_position is None else self._replace(doubtful_position=self.doubtful_position + by)
 
 
 NOTHING_BEFORE = Before()
@@ -166,7 +172,7 @@ class Stager:
     def _placing_fault(self, link: str) -> str:
         """Why it is not known which bib a holding belongs to; empty where it is."""
         if self._doubtful_position is not None and not (link and link == self._bib_number):
-            return f"the piece before it (position {self._doubtful_position}) cannot be read and may be its bib"
+            return _DOUBT.format(self._doubtful_position)
         return NO_BIB if self._bib_number is None else ""
 
     def _unreadable(self, piece: Piece, reason: str) -> StagedPiece:
@@ -174,6 +180,12 @@ class Stager:
             self._position, self._member_no, piece.byte_offset, piece.content, "unreadable", "", (), reason, None, None,
             (),
         )  # fmt: skip
+
+
+def moved_reason(reason: str | None, by: int) -> str | None:
+    """A holding's `reject_reason` where every position is higher by so many: it may name one."""
+    found = _DOUBTFUL_POSITION.fullmatch(reason or "")
+    return _DOUBT.format(int(found[1]) + by) if found else reason
 
 
 def read_iso(content: bytes, rules: ReadingRules) -> ReadRecord:

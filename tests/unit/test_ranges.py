@@ -14,6 +14,7 @@ from tasks.landing.opening import open_zone
 from tasks.landing.unpack import UnpackLimits
 from tasks.marc.blocks import block_of_range
 from tasks.marc.reading import ReadingRules
+from tests.unit.marc_records import bib, holding
 from tests.unit.test_side_by_side import RULES, night, rows
 
 KEY = "archive/NORDBOK/2025/03/14/night.mrc"
@@ -35,6 +36,18 @@ def test_the_rows_are_those_of_one_process(tmp_path: Path, number: int, range_by
     alone = rows(rows_of_stream(io.BytesIO(content), "night.mrc", 7, ReadingRules(), RULES, UnpackLimits(), 1000))
     assert together == alone
     assert {row[4] for row in alone[0]} == {"bib", "holding", "unreadable"}
+
+
+def test_pieces_that_cannot_be_read_cost_nobody_a_second_reading(tmp_path: Path) -> None:
+    content = b"".join(bib(each) + holding() + b"rubbish\x1d" + holding() for each in range(1, 60))
+    file = shared(tmp_path, content, 4096)
+    packed = [packed_rows(file, start) for start in file.starts()]
+    together = rows(rows_of_ranges(file, io.BytesIO(), packed))
+    alone = rows(rows_of_stream(io.BytesIO(content), "night.mrc", 7, ReadingRules(), RULES, UnpackLimits(), 1000))
+    assert together == alone
+    assert {row[-1] for row in alone[4][-2:]} == {
+        "", "the piece before it (position 235) cannot be read and may be its bib"
+    }  # fmt: skip
 
 
 def test_the_blocks_of_ranges_follow_each_other_to_the_end_of_the_file() -> None:
