@@ -268,6 +268,7 @@ raw_patron_file = sa.Table(
     code_column("sha256", "As it is judged: after national ids were cut out"),
     sa.Column("filled", sa.Text, nullable=False, comment="JSON: path, persons that have a value in it"),
     sa.Column("findings", sa.Text, nullable=False, comment="JSON list of [rule, text, field]"),
+    sa.Column("manifest", sa.Text, comment="JSON of {persons, sha256}, where one came with it"),
     count("national_ids_cut", "Lines that were cut out on receipt"),
     *(
         count(name, about)

@@ -38,6 +38,8 @@ class Arrival:
     business_date: date | None = None
     sent_at_name: str | None = None
     mode: str = ""
+    is_dated: bool = False
+    """A full snapshot: the same content about another day is another delivery."""
 
 
 @dataclass(frozen=True)
@@ -54,25 +56,38 @@ def register_arrival(connection: Connection, arrival: Arrival, *, again: bool = 
 
     Every sighting is noted with its name; a repeat changes nothing else.
     """
-    newest = connection.execute(
-        sa.select(raw_delivery)
-        .where(
-            raw_delivery.c.kind == arrival.kind,
-            raw_delivery.c.sender == arrival.sender,
-            raw_delivery.c.sha256 == arrival.sha256,
-        )
-        .order_by(raw_delivery.c.generation.desc())
-        .limit(1)
-        .with_for_update()
-    ).one_or_none()
+    newest = _newest(connection, arrival)
     reloadable = (DeliveryState.REVERTED, DeliveryState.REJECTED)
     if newest is None or (again and newest.state in reloadable):
-        delivery_id = _enter(connection, arrival, 0 if newest is None else newest.generation + 1)
+        delivery_id = _enter(connection, arrival, _next_generation(connection, arrival))
         registered = Registered(delivery_id, DeliveryState.RECEIVED, is_repeat=False)
     else:
         registered = Registered(newest.delivery_id, DeliveryState(newest.state), is_repeat=True)
     _note_sighting(connection, registered, arrival)
     return registered
+
+
+def _same_content(arrival: Arrival) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        raw_delivery.c.kind == arrival.kind,
+        raw_delivery.c.sender == arrival.sender,
+        raw_delivery.c.sha256 == arrival.sha256,
+    )
+
+
+def _newest(connection: Connection, arrival: Arrival) -> sa.Row[Any] | None:
+    """The last generation of the same delivery; of a snapshot, about the same day."""
+    same = _same_content(arrival)
+    if arrival.is_dated:
+        same = sa.and_(same, raw_delivery.c.business_date == arrival.business_date)
+    return connection.execute(
+        sa.select(raw_delivery).where(same).order_by(raw_delivery.c.generation.desc()).limit(1).with_for_update()
+    ).one_or_none()
+
+
+def _next_generation(connection: Connection, arrival: Arrival) -> int:
+    last = connection.execute(sa.select(sa.func.max(raw_delivery.c.generation)).where(_same_content(arrival))).scalar()
+    return 0 if last is None else int(last) + 1
 
 
 def _enter(connection: Connection, arrival: Arrival, generation: int) -> int:

@@ -459,6 +459,7 @@ def _create_raw_patron_file() -> None:
         sa.Column("sha256", KEY, nullable=False, comment="As it is judged: after national ids were cut out"),
         sa.Column("filled", sa.Text(), nullable=False, comment="JSON: path, persons that have a value in it"),
         sa.Column("findings", sa.Text(), nullable=False, comment="JSON list of [rule, text, field]"),
+        sa.Column("manifest", sa.Text(), nullable=True, comment="JSON of {persons, sha256}, where one came with it"),
         sa.Column(
             "national_ids_cut",
             sa.Integer(),
