@@ -339,6 +339,7 @@ stage_patron = sa.Table(
     sa.Column("record_no", sa.Integer, primary_key=True, autoincrement=False, comment="From 1, over all members"),
     sa.Column("content_hash", sa.LargeBinary, nullable=False, comment="16 bytes: of the record"),
     sa.Column("person_id", big_id(), comment="The person it is about; null: not placed yet, or new"),
+    sa.Column("stable_key", key_text(), comment="Its first stable id; null: as it was merged last"),
     sa.Column("incoming", sa.Text, comment="JSON of the person; null: as it was merged last"),
     code_column("outcome", "unchanged, created, changed, kept, held, quarantined, rejected; empty: not planned"),
     code_column("classes", "Guarded classes of change, with commas", server_default=""),

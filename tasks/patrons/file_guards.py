@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import orjson
 
 from schemas.errors import DeliveryRejectedError
-from schemas.patrons import IncomingPerson
+from schemas.patrons import PATHS, IncomingPerson
 from schemas.register.patron_sources import PatronFileRules, PatronSource
 
 FileRule: TypeAlias = Literal[
@@ -87,6 +87,23 @@ def filled_paths(person: IncomingPerson) -> list[str]:
     """The paths that have a value: neither absent nor null, and no empty list."""
     values = [path for path, value in person.values.items() if value is not None]
     return values + [path for path, items in person.lists.items() if items]
+
+
+_BITS: Mapping[str, int] = {path: 1 << number for number, path in enumerate(PATHS)}
+"""Stored (core_patron_source.filled): a new path goes to the end of `PATHS`, none is taken out."""
+
+
+def filled_bits(filled: Iterable[str]) -> int:
+    """The paths that have a value as one number, a bit a path."""
+    bits = 0
+    for path in filled:
+        bits |= _BITS[path]
+    return bits
+
+
+def paths_of_bits(bits: int) -> list[str]:
+    """The reverse of `filled_bits`."""
+    return [path for path, bit in _BITS.items() if bits & bit]
 
 
 class ByteTally:

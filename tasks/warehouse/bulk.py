@@ -132,6 +132,22 @@ def text_set(connection: Connection, values: Collection[str]) -> sa.TableValuedA
     return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Text))
 
 
+def hash_set(connection: Connection, hashes: Collection[bytes]) -> sa.FromClause:
+    """A set of byte strings as a FROM clause with one column `value`.
+
+    SQLite has no function that takes bytes from one parameter: there a temporary table of the connection holds them,
+    until the next call.
+    """
+    if connection.dialect.name == "postgresql":
+        array = sa.bindparam(None, list(hashes), type_=sa.ARRAY(sa.LargeBinary()), unique=True)
+        return sa.func.unnest(array).table_valued(sa.column("value", sa.LargeBinary)).render_derived()
+    connection.exec_driver_sql("CREATE TEMP TABLE IF NOT EXISTS hashes_asked (value BLOB PRIMARY KEY) WITHOUT ROWID")
+    connection.exec_driver_sql("DELETE FROM hashes_asked")
+    if hashes:
+        connection.exec_driver_sql("INSERT OR IGNORE INTO hashes_asked VALUES (?)", [(each,) for each in hashes])
+    return sa.table("hashes_asked", sa.column("value", sa.LargeBinary))
+
+
 def rows_as_json(
     connection: Connection, table: sa.Table, columns: Sequence[str], owner_id: sa.Column[Any]
 ) -> sa.ScalarSelect[Any]:

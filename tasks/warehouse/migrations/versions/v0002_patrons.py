@@ -595,6 +595,7 @@ def _create_stage_patron() -> None:
         sa.Column("record_no", sa.Integer(), autoincrement=False, nullable=False, comment="From 1, over all members"),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False, comment="16 bytes: of the record"),
         sa.Column("person_id", ID, nullable=True, comment="The person it is about; null: not placed yet, or new"),
+        sa.Column("stable_key", KEY, nullable=True, comment="Its first stable id; null: as it was merged last"),
         sa.Column("incoming", sa.Text(), nullable=True, comment="JSON of the person; null: as it was merged last"),
         sa.Column(
             "outcome",
