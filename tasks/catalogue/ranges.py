@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO, SupportsIndex
 
 from schemas.errors import SamkatError
 from tasks.catalogue.side_by_side import RowMaker, rows_in_order
@@ -27,6 +27,7 @@ from tasks.marc.reading import ReadingRules
 RANGE_BYTES = 8 * 1024 * 1024
 """About 12,000 pieces: two seconds of work, and a transaction when they are written."""
 _LOOK_BYTES = 64 * 1024
+_BUFFERS_FROM_PROTOCOL = 5
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,25 @@ class SharedFile:
         return RowMaker(stream, self.name, self.delivery_id, self.reading, self.rules)
 
 
-def packed_rows(file: SharedFile, start: int) -> bytes:
-    """The rows of the range from `start` on, for `rows_of_ranges`; an opaque value, made for the way between machines.
+class PackedRows:
+    """The rows of a range on their way between machines.
+
+    Their bytes stand beside the message that carries them, not within it (PEP 574): Dask copies and searches what is
+    within, and the state of a task run wraps it once more.
+    """
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: bytes | memoryview) -> None:
+        self.content = content
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        beside = int(protocol) >= _BUFFERS_FROM_PROTOCOL
+        return PackedRows, (pickle.PickleBuffer(self.content) if beside else bytes(self.content),)
+
+
+def packed_rows(file: SharedFile, start: int) -> PackedRows:
+    """The rows of the range from `start` on, for `rows_of_ranges`.
 
     Raises `SamkatError` where this machine has not the same file in the landing zone.
     """
@@ -73,10 +91,10 @@ def packed_rows(file: SharedFile, start: int) -> bytes:
         ) from error
     # Rows that do not stand alone are made anew where what comes before them is known.
     columns = batch.columns() if batch is not None and batch.stands_alone() else None
-    return pickle.dumps((block, columns), protocol=5)
+    return PackedRows(pickle.dumps((block, columns), protocol=_BUFFERS_FROM_PROTOCOL))
 
 
-def rows_of_ranges(file: SharedFile, stream: BinaryIO, packed: Iterable[bytes]) -> Iterator[RowBatch]:
+def rows_of_ranges(file: SharedFile, stream: BinaryIO, packed: Iterable[PackedRows]) -> Iterator[RowBatch]:
     """The rows of the file, a batch a range, in order: those of `packed_rows` for each of `file.starts()`.
 
     Raises `DeliveryRejectedError` where the file holds no record.
@@ -84,8 +102,8 @@ def rows_of_ranges(file: SharedFile, stream: BinaryIO, packed: Iterable[bytes]) 
     yield from rows_in_order(file.maker(in_small_looks(stream)), map(_unpacked, packed))
 
 
-def _unpacked(packed: bytes) -> tuple[Block, BatchColumns | None]:
-    block, columns = pickle.loads(packed)
+def _unpacked(packed: PackedRows) -> tuple[Block, BatchColumns | None]:
+    block, columns = pickle.loads(packed.content)
     return block, columns
 
 

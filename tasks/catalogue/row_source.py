@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tasks.catalogue.delivered_files import rows_of_file, rows_of_stream
-from tasks.catalogue.ranges import RANGE_BYTES, SharedFile, rows_of_ranges
+from tasks.catalogue.ranges import RANGE_BYTES, PackedRows, SharedFile, rows_of_ranges
 from tasks.catalogue.side_by_side import is_plain_iso_stream
 from tasks.catalogue.staged_rows import RowBatch, StagingRules
 from tasks.landing.spooling import spooled
@@ -31,7 +31,7 @@ def row_source(
     uri: str,
     reading: ReadingRules,
     rules: StagingRules,
-    read_there: Callable[[Iterable[dict[str, Any]]], Generator[bytes]] | None,
+    read_there: Callable[[Iterable[dict[str, Any]]], Generator[PackedRows]] | None,
 ) -> Iterator[Iterator[RowBatch]]:
     """The rows of the delivery of this ledger row, in batches, from its file at `uri`.
 

@@ -22,7 +22,7 @@ from tasks.catalogue import load_union, planning, preview, reverting, review
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.needed import still_needed
 from tasks.catalogue.promises import BrokenPromiseError, require_promises
-from tasks.catalogue.ranges import SharedFile, packed_rows
+from tasks.catalogue.ranges import PackedRows, SharedFile, packed_rows
 from tasks.catalogue.row_source import row_source
 from tasks.catalogue.small_deliveries import (
     load_bibs_of_small,
@@ -62,7 +62,7 @@ def loading_of(place: Workplace, row: sa.Row[Any], held_classes: frozenset[str] 
 
 
 @stage(retries=2)
-def read_records(file: SharedFile, start: int) -> bytes:
+def read_records(file: SharedFile, start: int) -> PackedRows:
     """Make the rows of a byte range of a huge file: what runs on a Dask cluster, which has no warehouse."""
     with few_collections():
         return packed_rows(file, start)
