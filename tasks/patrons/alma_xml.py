@@ -38,7 +38,7 @@ NAMESPACE = "urn:samkat:patron:1"
 BATCH = 200
 """Persons that are parsed as one document: a document of its own for each costs as much again."""
 
-_ITEM_TAGS = {
+ITEM_TAGS = {
     "address": "addresses",
     "email": "emails",
     "phone": "phones",
@@ -49,6 +49,7 @@ _ITEM_TAGS = {
     "rs_library": "rs_libraries",
     "library_notice": "library_notices",
 }
+"""Element of an item: its list."""
 _TYPE_TAGS = frozenset({"id_type", "note_type", "block_type"})
 _TYPES_TAGS = frozenset({"address_types", "email_types", "phone_types"})
 _DAY_FIELDS = frozenset({"valid_from", "valid_to"})
@@ -156,7 +157,7 @@ class AlmaXmlReader:
     def _read_list(self, draft: PersonDraft, path: str, element: etree._Element) -> None:
         found: dict[tuple[str, str], ListItem] = {}
         for each in element:
-            if _ITEM_TAGS.get(_local(each.tag)) == path and (item := self._item(path, each)):
+            if ITEM_TAGS.get(_local(each.tag)) == path and (item := self._item(path, each)):
                 found.setdefault((item.type, item.key), item)
         if found or self._empty_is_null:
             draft.lists[path] = tuple(found.values())
