@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from schemas.patrons import ABSENT, Absence, ListItem
+from schemas.patrons import ABSENT, Absence, ListItem, Segment
 from tasks.patrons.choosing import UNRANKED
 
 STAFF: Final = ""
@@ -59,6 +59,8 @@ class HeldItem:
     is_preferred: bool = False
     told_by: str = STAFF
     """Whose `fields` these are: of several owners those of the best source stand, whoever came first."""
+    segment: Segment = "external"
+    """Internal: the library system keeps it by itself."""
 
     @property
     def item_key(self) -> ItemKey:
@@ -163,7 +165,7 @@ def _there(state: ListState, day: date) -> dict[ItemKey, HeldItem]:
     for each in state.current:
         key = (each.type, each.key)
         known = written.get(key)
-        held = known or HeldItem(each.type, each.key, each.fields, frozenset({STAFF}), day)
+        held = known or HeldItem(each.type, each.key, each.fields, frozenset({STAFF}), day, segment=each.segment)
         if known is not None and dict(known.fields) != dict(each.fields):
             held = replace(held, fields=each.fields)
         if each.is_preferred and key != was_preferred:
