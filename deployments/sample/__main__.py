@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from deployments.sample.bench import write_bench_catalogue, write_bench_delivery, write_small_files
 from deployments.sample.catalogue import BIBS, write_catalogue
 from deployments.sample.night import SAMPLE_NIGHT, write_night
+from deployments.sample.patrons import DAYS, patron_fortnight, write_bups2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,7 +29,12 @@ def _parser() -> argparse.ArgumentParser:
     small = commands.add_parser("files", help="many small day files of one supplier, to be dropped at once")
     small.add_argument("--files", type=int, default=1_000, help="how many (1000)")
     small.add_argument("--bibs", type=int, default=1, help="bibs in each (1)")
-    for command in (night, bench, small):
+    patrons = commands.add_parser("patrons", help="two weeks of patron files, FOLDER/YYYY-MM-DD/SOURCE")
+    patrons.add_argument("--on", type=date.fromisoformat, action="append", help="only this day, YYYY-MM-DD; repeatable")
+    persons = commands.add_parser("persons", help="FOLDER/night-1.xml, night-2.xml: the college's format, of any size")
+    persons.add_argument("--persons", type=int, default=500_000, help="persons in each (500000)")
+    persons.add_argument("--changed", type=float, default=0.01, help="share of them that the second changes (0.01)")
+    for command in (night, bench, small, patrons, persons):
         command.add_argument("folder", type=Path, help="made where missing")
         command.add_argument("--seed", type=int, default=1, help="another seed, another consortium (1)")
     return parser
@@ -60,11 +67,34 @@ def _write_files(arguments: argparse.Namespace) -> None:
     print(f"{arguments.folder}: {len(files)} files of NORDBOK")
 
 
+def _write_patrons(arguments: argparse.Namespace) -> None:
+    for day in patron_fortnight(arguments.folder, sorted(arguments.on or DAYS), arguments.seed):
+        for institution, stock in day.stocks.items():
+            print(f"{stock}: users of {institution} before the first night")
+        for file in day.files:
+            print(f"{file.path}: {file.outcome} {' '.join((*file.findings, *file.held_classes))}".rstrip())
+        for note in day.scenes:
+            print(f"  {note.scene}: {note.shows} ({note.outcome})")
+
+
+def _write_persons(arguments: argparse.Namespace) -> None:
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name, share in (("night-1.xml", 0.0), ("night-2.xml", arguments.changed)):
+        file = arguments.folder / name
+        print(f"{file}: {write_bups2(file, arguments.persons, arguments.seed, share)}")
+
+
 def main() -> None:
     """Parse the command line and write."""
     arguments = _parser().parse_args()
-    write = {"night": _write_night, "bench": _write_bench, "files": _write_files}[arguments.command]
-    write(arguments)
+    writers: dict[str, Callable[[argparse.Namespace], None]] = {
+        "night": _write_night,
+        "bench": _write_bench,
+        "files": _write_files,
+        "patrons": _write_patrons,
+        "persons": _write_persons,
+    }
+    writers[arguments.command](arguments)
 
 
 if __name__ == "__main__":
