@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,12 @@ from config.settings import environment_for_children
 from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.summaries import DeliverySummary
-from tasks.batch import DELIVERIES_TOGETHER, PROOF, STOPPED, each_delivery, rows_in_state
+from tasks.batch import PROOF, STOPPED, each_delivery, rows_in_state
 from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
 from tasks.landing.archive import report_key
 from tasks.landing.feeds import feeds_of, judge_feeds
 from tasks.quality import docs_turns
-from tasks.quality.conservation import prove, prove_all
 from tasks.quality.docs_backlog import backlog, make_docs
 from tasks.quality.docs_index import INDEX
 from tasks.quality.docs_shelf import shelf_of
@@ -32,7 +31,7 @@ from tasks.quality.hold import Passage, pass_or_hold
 from tasks.quality.overview_figures import figures
 from tasks.quality.overview_page import Setting, as_html
 from tasks.quality.overview_page import as_markdown as overview_as_markdown
-from tasks.quality.stored_counts import store_counts
+from tasks.quality.stored_counts import prove_and_count
 from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.ledger import note_done, set_state
@@ -92,38 +91,22 @@ def _carry_out(connection: sa.Connection, place: Workplace, row: sa.Row[Any], pa
 def prove_conservation(deliveries: list[int], *, settled_too: bool = False) -> Counter[str]:
     """Prove from the warehouse that every record ended in exactly one counted outcome; what does not add up fails."""
     place = workplace()
-    proved: list[int] = []
 
     def work(row: sa.Row[Any]) -> Counter[str]:
-        with place.warehouse.read() as connection:
-            proof = prove(connection, row.delivery_id)
-        proved.append(row.delivery_id)
-        return Counter(pieces=proof.pieces, unreadable=proof.unreadable)
+        return together([row])[1]
 
     def together(rows: Sequence[sa.Row[Any]]) -> tuple[frozenset[int], Counter[str]]:
         ids = [row.delivery_id for row in rows]
-        with place.warehouse.read() as connection:
-            proofs = prove_all(connection, ids).values()
-        proved.extend(ids)
+        with place.warehouse.write() as connection:
+            proofs = prove_and_count(connection, ids)
+            note_done(connection, ids, PROOF, place.now)
         pieces, unreadable = sum(each.pieces for each in proofs), sum(each.unreadable for each in proofs)
         return frozenset(ids), Counter(pieces=pieces, unreadable=unreadable)
 
     states = [DeliveryState.LOADED, DeliveryState.REJECTED]
     if settled_too:
         states += [DeliveryState.SETTLED, DeliveryState.REVERTED]
-    counts = each_delivery(rows_in_state(place.warehouse, deliveries, states), work, together)
-    # Together: a night of a thousand small files would spend more time on their counts than on their records.
-    for some in batched(proved, DELIVERIES_TOGETHER):
-        with place.warehouse.write() as connection:
-            store_counts(connection, some)
-            note_done(connection, some, PROOF, place.now)
-    return counts
-
-
-def batched(ids: list[int], size: int) -> Iterator[list[int]]:
-    """`ids` in lists of at most `size`."""
-    for begin in range(0, len(ids), size):
-        yield ids[begin : begin + size]
+    return each_delivery(rows_in_state(place.warehouse, deliveries, states), work, together)
 
 
 @stage()

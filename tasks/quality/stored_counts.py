@@ -1,4 +1,4 @@
-"""The counts of a delivery that its row in the ledger keeps: figures that the proof of conservation looks at."""
+"""The counts of a delivery that its row in the ledger keeps: the figures of its proof, so that no view has to count."""
 
 from __future__ import annotations
 
@@ -7,73 +7,55 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.outcomes import BibOutcome, HoldingOutcome, RecordType
-from schemas.warehouse.core import core_outcome
-from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
+from schemas.outcomes import BibOutcome, HoldingOutcome
+from schemas.warehouse.raw import raw_delivery
+from tasks.quality.conservation import Conservation, prove_all
+from tasks.warehouse.bulk import id_set
 
 
-def store_counts(connection: Connection, delivery_ids: Collection[int]) -> None:
-    """Write the stored counts of the deliveries' rows in the ledger, from what is there.
+def prove_and_count(connection: Connection, delivery_ids: Collection[int]) -> list[Conservation]:
+    """Prove the deliveries and write the stored counts of their rows in the ledger.
 
-    One statement for all of them. To be called again whenever outcomes are succeeded by new ones.
+    Their rows are held meanwhile: of two proofs at once, as after a decision, the one that stores last has seen all
+    that the other one has. Raises `ConservationError` for the first that does not add up.
     """
-    figures = _figures(delivery_ids)
-    counts = {each.name: each for each in figures.c if each.name != "delivery_id"}
+    wanted = sa.select(id_set(connection, delivery_ids).c.value)
     connection.execute(
-        sa.update(raw_delivery).where(raw_delivery.c.delivery_id == figures.c.delivery_id).values(counts)
-    )
+        sa.select(raw_delivery.c.delivery_id)
+        .where(raw_delivery.c.delivery_id.in_(wanted))
+        .order_by(raw_delivery.c.delivery_id)
+        .with_for_update()
+    ).all()
+    proofs = list(prove_all(connection, delivery_ids).values())
+    store_counts(connection, proofs)
+    return proofs
 
 
-def _figures(delivery_ids: Collection[int]) -> sa.Subquery:
-    """The stored counts of each delivery, named as the columns of raw_delivery."""
-    record, outcome = raw_record.c, core_outcome.c
-    is_holding = record.record_type == RecordType.HOLDING
-    embedded = (
-        sa.select(sa.func.sum(raw_member.c.embedded_holdings))
-        .where(raw_member.c.delivery_id == record.delivery_id)
-        .scalar_subquery()
-    )
-    records = (
-        sa.select(
-            record.delivery_id,
-            _sum_where(record.record_type != RecordType.UNREADABLE).label("records_read"),
-            _sum_where(record.record_type == RecordType.UNREADABLE).label("records_unreadable"),
-            _sum_where(record.record_type == RecordType.BIB).label("bibs_read"),
-            (_sum_where(is_holding) + sa.func.coalesce(embedded, 0)).label("holdings_read"),
-        )
-        .where(record.delivery_id.in_(delivery_ids))
-        .group_by(record.delivery_id)
-        .subquery()
-    )
-    kinds = [("bibs", RecordType.BIB, each.value) for each in BibOutcome]
-    kinds += [("holdings", RecordType.HOLDING, each.value) for each in HoldingOutcome]
-    outcomes = (
-        sa.select(
-            outcome.delivery_id,
-            *(
-                _sum_where(sa.and_(outcome.record_type == of, outcome.outcome == name)).label(f"{things}_{name}")
-                for things, of, name in kinds
-            ),
-        )
-        .where(outcome.delivery_id.in_(delivery_ids), outcome.is_latest)
-        .group_by(outcome.delivery_id)
-        .subquery()
-    )
-    delivery = raw_delivery.alias("delivery")
-    counted = [
-        sa.func.coalesce(each, 0).label(each.name) for each in (*records.c, *outcomes.c) if each.name != "delivery_id"
-    ]
-    return (
-        sa.select(delivery.c.delivery_id, *counted)
-        .select_from(
-            delivery.outerjoin(records, records.c.delivery_id == delivery.c.delivery_id).outerjoin(
-                outcomes, outcomes.c.delivery_id == delivery.c.delivery_id
-            )
-        )
-        .where(delivery.c.delivery_id.in_(delivery_ids))
-        .subquery()
-    )
+def store_counts(connection: Connection, proofs: Collection[Conservation]) -> None:
+    """Write the stored counts of deliveries as they were proved."""
+    if proofs:
+        connection.execute(_STORE, [_figures(each) for each in proofs])
 
 
-def _sum_where(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))
+def _figures(proof: Conservation) -> dict[str, int]:
+    """The stored counts, named as the columns of raw_delivery."""
+    return {
+        "of_delivery": proof.delivery_id,
+        "records_read": proof.bib_records + proof.holding_records,
+        "records_unreadable": proof.unreadable,
+        "bibs_read": proof.bibs_read,
+        "holdings_read": proof.holdings_read,
+        **{f"bibs_{name}": proof.bibs[name] for name in BibOutcome},
+        **{f"holdings_{name}": proof.holdings[name] for name in HoldingOutcome},
+    }
+
+
+_COUNTED = (
+    "records_read", "records_unreadable", "bibs_read", "holdings_read",
+    *(f"bibs_{name}" for name in BibOutcome), *(f"holdings_{name}" for name in HoldingOutcome),
+)  # fmt: skip
+_STORE = (
+    sa.update(raw_delivery)
+    .where(raw_delivery.c.delivery_id == sa.bindparam("of_delivery"))
+    .values({name: sa.bindparam(name) for name in _COUNTED})
+)

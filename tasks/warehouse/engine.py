@@ -81,6 +81,17 @@ class Warehouse:
         self.engine.dispose()
 
 
+def needs_no_wait(connection: Connection) -> None:
+    """Let this transaction's commit return before PostgreSQL has it on disk, for work that a later run would do again.
+
+    Whatever commits is whole, and in its order: a server that crashes loses the last such commits, never one of them
+    from between. The next ordinary commit puts all before it on disk, so nothing is told or closed before its rows are
+    safe. SQLite's commits wait for no disk in any case (`synchronous=NORMAL` with a write-ahead log).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+
 def _lock_key(name: str) -> int:
     """A stable 63-bit key for an advisory lock."""
     return int.from_bytes(hashlib.sha256(f"samkat:{name}".encode()).digest()[:8], "big") >> 1

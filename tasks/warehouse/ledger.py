@@ -19,7 +19,7 @@ from schemas.outcomes import DeliveryState
 from schemas.warehouse.base import UtcInstant
 from schemas.warehouse.raw import raw_delivery, raw_progress, raw_record
 from tasks.warehouse.bulk import id_set
-from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.engine import Warehouse, needs_no_wait
 from tasks.warehouse.ids import take_id
 from tasks.warehouse.planner import count_changes_at_once
 
@@ -178,8 +178,12 @@ _ADD_PROGRESS = sa.text(
 
 @contextmanager
 def chunk(warehouse: Warehouse, delivery_id: int, stage: str, lock: str | None = None) -> Iterator[Chunk]:
-    """Open a chunk: a write transaction that holds the delivery's progress row of `stage` until it commits."""
+    """Open a chunk: a write transaction that holds the delivery's progress row of `stage` until it commits.
+
+    A crash of the database server may undo the last chunks, with the positions they reached; the next run does them.
+    """
     with warehouse.write(lock) as connection:
+        needs_no_wait(connection)
         row = _progress_row(connection, delivery_id, stage)
         if row is None:
             connection.execute(
