@@ -21,37 +21,37 @@ _CHUNK = 2_000
 _GROUPS = ("student",) * 8 + ("exchange", "staff")
 _LANGUAGES = ("nb", "sv", "da", "en")
 _TEMPLATE = """\
-  <user>
-    <record_type>PUBLIC</record_type>
-    <primary_id>V-%(number)09d</primary_id>
-    <first_name>%(given)s</first_name>
-    <last_name>%(family)s</last_name>
-    <pref_first_name>%(preferred)s</pref_first_name>
-    <job_category>%(job)s</job_category>
-    <user_group>%(group)s</user_group>
-    <campus_code>%(campus)s</campus_code>
-    <preferred_language>%(language)s</preferred_language>
-    <birth_date>%(born)s</birth_date>
-    <expiry_date>%(expires)s</expiry_date>
-    <account_type>EXTERNAL</account_type>
-    <external_id>VESTSTUD</external_id>
-    <status>ACTIVE</status>
-    <contact_info>
-      <addresses><address preferred="true" segment_type="External"><line1>%(street)s</line1><city>%(city)s</city>\
+<user>
+<record_type>PUBLIC</record_type>
+<primary_id>V-%(number)09d</primary_id>
+<first_name>%(given)s</first_name>
+<last_name>%(family)s</last_name>
+<pref_first_name>%(preferred)s</pref_first_name>
+<job_category>%(job)s</job_category>
+<user_group>%(group)s</user_group>
+<campus_code>%(campus)s</campus_code>
+<preferred_language>%(language)s</preferred_language>
+<birth_date>%(born)s</birth_date>
+<expiry_date>%(expires)s</expiry_date>
+<account_type>EXTERNAL</account_type>
+<external_id>VESTSTUD</external_id>
+<status>ACTIVE</status>
+<contact_info>
+<addresses><address preferred="true" segment_type="External"><line1>%(street)s</line1><city>%(city)s</city>\
 <postal_code>%(postal_code)s</postal_code><address_types><address_type>home</address_type></address_types></address>\
 </addresses>
-      <emails><email preferred="true" segment_type="External"><email_address>v%(number)09d@vestmark.example\
+<emails><email preferred="true" segment_type="External"><email_address>v%(number)09d@vestmark.example\
 </email_address><email_types><email_type>school</email_type></email_types></email></emails>
-      <phones><phone preferred="true" preferred_sms="false" segment_type="External"><phone_number>%(mobile)s\
+<phones><phone preferred="true" preferred_sms="false" segment_type="External"><phone_number>%(mobile)s\
 </phone_number><phone_types><phone_type>mobile</phone_type></phone_types></phone></phones>
-    </contact_info>
-    <user_identifiers>
-      <user_identifier segment_type="External"><id_type>barcode</id_type><value>VB%(number)010d</value>\
+</contact_info>
+<user_identifiers>
+<user_identifier segment_type="External"><id_type>barcode</id_type><value>VB%(number)010d</value>\
 </user_identifier>
-      <user_identifier segment_type="External"><id_type>feide</id_type><value>v%(number)09d@vestmark.example</value>\
+<user_identifier segment_type="External"><id_type>feide</id_type><value>v%(number)09d@vestmark.example</value>\
 </user_identifier>
-    </user_identifiers>
-  </user>
+</user_identifiers>
+</user>
 """
 
 
