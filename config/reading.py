@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from schemas.errors import ConfigurationError
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
+from schemas.register.export_profiles import ExportProfile
 from schemas.register.guards import GuardLimit, GuardPolicy
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
@@ -34,7 +35,7 @@ from schemas.register.retention import Retention
 from schemas.register.suppliers import Supplier
 
 NEEDED = ("suppliers", "libraries", "levels")
-OPTIONAL = ("matching", "guards", "catalogue", "retention", "patron_sources", "patron_policy")
+OPTIONAL = ("matching", "guards", "catalogue", "retention", "patron_sources", "patron_policy", "export_profiles")
 PAGE = "docs/register.md"
 
 # A register without guards.toml is still guarded: a run may replace half of the catalogue at most, double it at most,
@@ -75,6 +76,11 @@ def read_register(folder: Path) -> Register:
             folder / "patron_sources.toml", documents["patron_sources"], "patron_source", "code", PatronSource
         )
         if "patron_sources" in documents
+        else (),
+        export_profiles=_rows(
+            folder / "export_profiles.toml", documents["export_profiles"], "export_profile", "name", ExportProfile
+        )
+        if "export_profiles" in documents
         else (),
     )
     _check_prefixes(folder, register)
@@ -225,6 +231,7 @@ def _agreement_remedy(part: str, path: list[str]) -> str:
         "libraries": "correct the sigel, or add the library to libraries.toml",
         "library": "correct the sigel, or add the library to libraries.toml",
         "code": "choose another code",
+        "sources": "correct the code, or add the supplier to suppliers.toml",
         "level_table": "correct the name, or add the table to levels.toml",
     }
     return remedies.get(path[-1], f"see {PAGE}") if path else f"keep one of them in {part}.toml"

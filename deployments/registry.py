@@ -131,6 +131,16 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("decisions",),
     ),
     Deployed(
+        "local-export",
+        "What changed in the catalogue goes to the libraries' local systems, a file a profile of the register. With a "
+        "profile and a window a past one is sent again.",
+        owner="operator",
+        limit=1,
+        tags=("nightly", "services"),
+        # After the provisional bibs of 05:00, so that a bought book is in its library's file of the morning.
+        cron="30 5 * * *",
+    ),
+    Deployed(
         "data-docs",
         "Pages of the quality checks for deliveries that have none, the oldest first. Made after every ingest; the "
         "nightly run makes those that were missed.",

@@ -17,6 +17,7 @@ from deployments.cli import (
     data_docs,
     demo,
     deployments,
+    export,
     ingest,
     init,
     plans,
@@ -59,6 +60,7 @@ def build() -> typer.Typer:
     app.add_typer(catalogue.app, name="catalogue")
     ingest.register(app)
     sweep.register(app)
+    export.register(app)
     app.add_typer(review.app, name="review")
     app.add_typer(plans.app, name="plans")
     undo.register(app)

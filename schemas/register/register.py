@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
+from schemas.register.export_profiles import ExportProfile
 from schemas.register.guards import GuardPolicy
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
@@ -15,7 +16,7 @@ from schemas.register.matching import MatchingPolicy
 from schemas.register.patron_policy import PatronPolicy
 from schemas.register.patron_sources import PatronSource
 from schemas.register.retention import Retention
-from schemas.register.suppliers import Supplier
+from schemas.register.suppliers import FileRules, Supplier
 
 
 class Register(RegisterModel):
@@ -30,6 +31,7 @@ class Register(RegisterModel):
     retention: Retention = Retention()
     patron_sources: tuple[PatronSource, ...] = ()
     patron_policy: PatronPolicy = PatronPolicy()
+    export_profiles: tuple[ExportProfile, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Register:
@@ -37,6 +39,7 @@ class Register(RegisterModel):
             ("suppliers", [each.code for each in self.suppliers]),
             ("libraries", [each.sigel for each in self.libraries]),
             ("patron_sources", [each.code for each in self.patron_sources]),
+            ("export_profiles", [each.name for each in self.export_profiles]),
         ):
             repeated = sorted({code for code in codes if codes.count(code) > 1})
             if repeated:
@@ -52,6 +55,7 @@ class Register(RegisterModel):
             if supplier.level_table and supplier.level_table not in self.levels.tables:
                 raise ValueError(f"suppliers: {supplier.code}: level_table: no table {supplier.level_table!r}")
         self._check_patron_sources()
+        self._check_export_profiles()
         return self
 
     def _check_patron_sources(self) -> None:
@@ -63,6 +67,17 @@ class Register(RegisterModel):
             if source.library and source.library not in sigels:
                 raise ValueError(f"patron_sources: {source.code}: library: unknown sigel {source.library}")
 
+    def _check_export_profiles(self) -> None:
+        sigels = {each.sigel for each in self.libraries}
+        makers = {"catalogue", *(each.code for each in self.suppliers)}
+        for profile in self.export_profiles:
+            unknown = [] if profile.is_everything else sorted(set(profile.libraries) - sigels)
+            if unknown:
+                raise ValueError(f"export_profiles: {profile.name}: libraries: unknown sigel {', '.join(unknown)}")
+            unknown = sorted(set(profile.triggers.sources) - makers)
+            if unknown:
+                raise ValueError(f"export_profiles: {profile.name}: sources: unknown supplier {', '.join(unknown)}")
+
     @cached_property
     def supplier_by_code(self) -> dict[str, Supplier]:
         """Suppliers by code."""
@@ -72,6 +87,17 @@ class Register(RegisterModel):
     def patron_source_by_code(self) -> dict[str, PatronSource]:
         """Patron sources by code."""
         return {each.code: each for each in self.patron_sources}
+
+    @cached_property
+    def export_profile_by_name(self) -> dict[str, ExportProfile]:
+        """Export profiles by name."""
+        return {each.name: each for each in self.export_profiles}
+
+    @cached_property
+    def files_by_sender(self) -> dict[str, FileRules]:
+        """How the files of everybody who may drop some are taken, by the name of the folder."""
+        patrons = {each.code: FileRules(marker=each.file.manifest) for each in self.patron_sources}
+        return {each.code: each.file for each in self.suppliers} | patrons
 
     @cached_property
     def library_by_sigel(self) -> dict[str, Library]:

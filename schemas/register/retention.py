@@ -12,6 +12,9 @@ class Retention(RegisterModel):
 
     rejects_days: int = Field(90, ge=1, description="Rejected records and their tables, in `rejects/`; e-mails say so")
     reports_days: int = Field(400, ge=1, description="Dated reports, in `reports/overview/`; the latest one stays")
+    exports_days: int = Field(
+        90, ge=1, description="Files for local systems, in `exports/`; then in `archive/exports/`"
+    )
     handed_days: int = Field(
         7, ge=1, description="Copies of files that were named on the command line and not taken, in `handed/`"
     )

@@ -41,6 +41,12 @@ core_bib = sa.Table(
     sa.Column("created_at", UtcInstant, nullable=False),
     sa.Column("updated_at", UtcInstant, nullable=False),
     sa.Index(None, "change_no"),
+    sa.Index(
+        "ix_core_bib_merged_into",
+        "merged_into",
+        sqlite_where=sa.text("merged_into IS NOT NULL"),
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
+    ),
     comment="A bib of the union catalogue, as it is now",
 )
 
@@ -281,7 +287,7 @@ core_feed_check = sa.Table(
     "core_feed_check",
     metadata,
     sa.Column("checked_on", sa.Date, primary_key=True, comment="Business date of the check"),
-    code_column("kind", "supplier", primary_key=True),
+    code_column("kind", "supplier, patron", primary_key=True),
     code_column("sender", "Supplier code", primary_key=True),
     code_column("rule", "feed_as_expected, feed_missing, feed_stale, feed_shrunken"),
     sa.Column("expected_by", UtcInstant, nullable=False, comment="The last moment by which it was due"),

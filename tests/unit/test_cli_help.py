@@ -41,6 +41,7 @@ def test_every_command_of_the_design_is_there() -> None:
         "samkat serve",
         "samkat ingest",
         "samkat sweep",
+        "samkat export",
         "samkat revert",
         "samkat status",
         "samkat data-docs",

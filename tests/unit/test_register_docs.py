@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
+from schemas.register.export_profiles import ExportProfile, ExportTriggers
 from schemas.register.guards import GuardLimit
 from schemas.register.levels import LevelPolicy, LevelTable
 from schemas.register.libraries import Library
@@ -45,6 +46,8 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[patron_source.json_rules]`": JsonRules,
     "### `[patron_source.file]`": PatronFileRules,
     "### `[[library]]`": Library,
+    "### `[[export_profile]]`": ExportProfile,
+    "### `[export_profile.triggers]`": ExportTriggers,
     "## patron_policy.toml": PatronPolicy,
     "### `[paths.PATH]`": PathRule,
     "### `[[protection]]`": Protection,

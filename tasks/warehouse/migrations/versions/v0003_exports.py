@@ -141,6 +141,14 @@ def _create_core_export_watermark() -> None:
 
 
 def _number_changes() -> None:
+    with op.batch_alter_table("core_bib", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_core_bib_merged_into",
+            ["merged_into"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
     with op.batch_alter_table("core_bib_version", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -186,6 +194,8 @@ def downgrade() -> None:
         batch_op.drop_column("change_no")
     with op.batch_alter_table("core_bib_version", schema=None) as batch_op:
         batch_op.drop_column("change_no")
+    with op.batch_alter_table("core_bib", schema=None) as batch_op:
+        batch_op.drop_index("ix_core_bib_merged_into")
     op.drop_table("core_export_watermark")
     op.drop_table("core_export_file")
     op.drop_table("core_export")

@@ -1,0 +1,1 @@
+"""Exports: what changed in the catalogue, as files for the libraries' local systems."""
