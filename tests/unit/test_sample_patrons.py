@@ -227,7 +227,7 @@ def _barcode(person: IncomingPerson) -> str:
 
 def test_every_scene_is_told_with_a_docstring_and_a_word_of_the_code(days: list[PatronDay]) -> None:
     words = {each for kind in (Rule, ItemRule, IdentityRule, Event, FileRule, RejectRule) for each in get_args(kind)}
-    words |= {*get_args(ExpiryRule), *PATRON_CHANGES, "is_confidential", "cut_out", "released"}
+    words |= {*get_args(ExpiryRule), *PATRON_CHANGES, "is_confidential", "cut_out", "protected", "released"}
     told = {note.scene for day in days for note in day.scenes}
     assert told == {scene.__name__ for _, scene in SCHEDULE} | {"ordinary_day"}
     assert {note.outcome for day in days for note in day.scenes} - words == set()

@@ -11,7 +11,6 @@ import pytest
 from deployments.sample.encoding import zipped
 from deployments.sample.patrons import DAYS, PatronDay, StaffEdit, patron_fortnight, read_back_export
 from deployments.sample.patrons.alma import document, identifier, user_xml
-from deployments.sample.patrons.read_back import Document
 from deployments.sample.patrons.stage import EditKind
 from schemas.patrons import ABSENT, IncomingPerson
 from schemas.register.patron_sources import PatronSource
@@ -69,10 +68,7 @@ def test_the_first_read_back_holds_nearly_everybody_as_the_files_have_them(first
 def test_edits_of_the_whole_fortnight_can_be_made_in_the_stock(tmp_path: Path, first: PatronDay) -> None:
     days = patron_fortnight(tmp_path, DAYS)
     for institution, stock in first.stocks.items():
-        content: Document = stock
-        for day in days:
-            content = read_back_export(content, day.edits_at(institution))
-        assert isinstance(content, bytes)
+        content = read_back_export(stock, [edit for day in days for edit in day.edits_at(institution)])
         users = _read(content)
         if institution == "NORU":
             assert _items(users["NB00000022"], "emails") == []

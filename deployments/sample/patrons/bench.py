@@ -17,7 +17,7 @@ from deployments.sample.vocabulary import TONGUES
 
 ATTRIBUTES = 21
 """Values that say something about a person in the file; types and flags are not counted."""
-_CHUNK = 2_000
+_CHUNK = 500
 _GROUPS = ("student",) * 8 + ("exchange", "staff")
 _LANGUAGES = ("nb", "sv", "da", "en")
 _TEMPLATE = """\

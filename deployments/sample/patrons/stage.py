@@ -226,7 +226,7 @@ class Stage:
         """Staff protect a value of a person."""
         where, who = ORIGINS[source].institution, self.primary_id(source, number, on)
         self.protections.append(StaffProtection(on, where, who, path, value, f"desk {where}", reason, shows))
-        self.notes.append(SceneNote(on, self.scene, "", "pinned", (who,), shows))
+        self.notes.append(SceneNote(on, self.scene, "", "protected", (who,), shows))
 
     def primary_id(self, source: SourceCode, number: int, on: date) -> str:
         """The primary id of a person as of that day."""

@@ -66,7 +66,7 @@ SCHEDULE: tuple[tuple[int, Scene], ...] = (
     (10, desk.legal_name_edited),
     (5, desk.edited_in_the_warehouse),
     (5, desk.protected_by_the_desk),
-    (6, desk.desk_stub),
+    (7, desk.desk_stub),
 )
 
 

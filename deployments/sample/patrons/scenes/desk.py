@@ -134,7 +134,7 @@ def desk_stub(stage: Stage, on: date) -> None:
     Must happen: when the file brings the person, by the same borrower id, it is that account, and nothing that the
     desk put in to get by counts as an edit.
     """
-    comes = on + timedelta(days=4)
+    comes = on + timedelta(days=2)
     number = stage.newcomer("NORUPERS", comes, category="10", given="Gunhild", family="Pilskär")
     stage.edit("NORUPERS", number, on, "open", "user", "Gunhild Pilskär", "an account opened at the desk")
     stage.tell(comes, "NORUPERS", "desk_stub", "the file brings the person", number)

@@ -17,7 +17,7 @@ def protection_order(stage: Stage, on: date) -> None:
     number = stage.hire("VESTSTUD", given="Hugh", preferred_given="Wren")
     stage.one_night("VESTSTUD", number, on, orders=(_order("protect", "pref_first_name", reason="asked for it"),))
     stage.change("VESTSTUD", number, on + timedelta(days=1), preferred_given="Hugh")
-    stage.tell(on, "VESTSTUD", "pinned", "an order to protect the preferred name", number)
+    stage.tell(on, "VESTSTUD", "protected", "an order to protect the preferred name", number)
     stage.tell(on + timedelta(days=1), "VESTSTUD", "pinned", "another name, and no order any more", number)
 
 
@@ -31,7 +31,7 @@ def protection_with_an_end(stage: Stage, on: date) -> None:
     order = _order("protect", "emails", type="school", until=until.isoformat(), reason="moves house")
     stage.one_night("VESTSTUD", number, on, orders=(order,))
     stage.change("VESTSTUD", number, on + timedelta(days=1), email=None)
-    stage.tell(on, "VESTSTUD", "pinned", f"protected until {until}", number)
+    stage.tell(on, "VESTSTUD", "protected", f"protected until {until}", number)
     # The file of the first night without protection comes on the day after the last one.
     stage.tell(until + timedelta(days=1), "VESTSTUD", "own_removed", "the protection is over", number)
 
