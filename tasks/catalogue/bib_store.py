@@ -19,7 +19,7 @@ from schemas.warehouse.core import core_bib, core_bib_identifier, core_bib_isbn,
 from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn
 from tasks.catalogue.levels import ExistingBib
 from tasks.matching.judging import bib_content
-from tasks.warehouse.bulk import bulk_insert, id_set, rows_as_json
+from tasks.warehouse.bulk import bulk_insert, id_set, rows_as_json, rows_of
 from tasks.warehouse.planner import in_range, joined_as_sets
 
 ISBN_COLUMNS = ("seq", "isbn13", "raw", "subfield", "qualifier", "status")
@@ -277,26 +277,30 @@ class Standing(NamedTuple):
 
 def standing_bibs(connection: Connection, bib_ids: Collection[int]) -> dict[int, Standing]:
     """Bibs by the id asked for; a merged one is the bib that took its place."""
+    found = _standing(connection, bib_ids)
+    moved = {asked: into for asked, (_bib, into) in found.items() if into is not None}
+    # Read apart, since hardly any is: a join of the catalogue with itself would look at all of it.
+    targets = _standing(connection, set(moved.values())) if moved else {}
+    return {asked: targets[moved[asked]][0] if asked in moved else bib for asked, (bib, _into) in found.items()}
+
+
+def _standing(connection: Connection, bib_ids: Collection[int]) -> dict[int, tuple[Standing, int | None]]:
+    """Bibs as they are by their ids, with the bib that took their place."""
     wanted = id_set(connection, bib_ids)
-    target = core_bib.alias("target")
     rows = connection.execute(
-        sa.select(core_bib.c.bib_id.label("asked"), *(target.c[name] for name in Standing._fields))
+        sa.select(core_bib.c.merged_into, *(core_bib.c[name] for name in Standing._fields))
         .select_from(wanted)
         .join(core_bib, core_bib.c.bib_id == wanted.c.value)
-        .join(target, target.c.bib_id == sa.func.coalesce(core_bib.c.merged_into, core_bib.c.bib_id))
     )
-    return {asked: Standing(*found) for asked, *found in rows}
+    return {bib[0]: (Standing._make(bib), into) for into, *bib in rows.all()}
 
 
 def merged_into(connection: Connection, bib_ids: Collection[int]) -> dict[int, int]:
     """Of some bibs those that were merged away, with the bib that took their place."""
-    wanted = id_set(connection, bib_ids)
-    rows = connection.execute(
-        sa.select(core_bib.c.bib_id, core_bib.c.merged_into)
-        .join(wanted, wanted.c.value == core_bib.c.bib_id)
-        .where(core_bib.c.merged_into.is_not(None))
-    )
-    return {row.bib_id: row.merged_into for row in rows}
+    columns = (core_bib.c.bib_id, core_bib.c.merged_into)
+    is_merged = core_bib.c.merged_into.is_not(None)
+    rows = rows_of(connection, core_bib.c.bib_id, bib_ids, sa.select(*columns).where(is_merged))
+    return dict(rows)
 
 
 def bib_records(connection: Connection, bib_ids: Collection[int]) -> dict[int, bytes]:

@@ -63,6 +63,8 @@ class MadeHoldings:
     last: int
     """Positions of the delivery, lowest and highest."""
     pairs: sa.CTE
+    first_id: int
+    number: int
 
 
 _PARTS = 1 << 20
@@ -81,7 +83,7 @@ def made_holdings(
         (sa.func.row_number().over(order_by=wanted.c.value) + (first_id - 1)).label("holding_id"),
     )
     cte = pairs.cte("made").prefix_with("MATERIALIZED")
-    return MadeHoldings(delivery_id, places[0][0], places[-1][0], cte)
+    return MadeHoldings(delivery_id, places[0][0], places[-1][0], cte, first_id, len(places))
 
 
 def copy_staged_lines(connection: Connection, made: MadeHoldings) -> None:
@@ -117,6 +119,8 @@ def write_created_outcomes(
         pairs.c.delivery_id, pairs.c.position, pairs.c.part, holding.sigel, holding.bib_id, pairs.c.holding_id,
         *(sa.literal(value, core_outcome.c[name].type) for name, value in shared.items()),
     ).join(core_holding, holding.holding_id == pairs.c.holding_id)  # fmt: skip
+    if connection.dialect.name == "postgresql":
+        rows = rows.where(holding.holding_id.between(made.first_id, made.first_id + made.number - 1))
     names = ["delivery_id", "position", "part", "sigel", "bib_id", "holding_id", *shared]
     connection.execute(sa.insert(core_outcome).from_select(names, rows))
 

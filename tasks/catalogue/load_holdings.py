@@ -32,7 +32,7 @@ from tasks.catalogue.holding_store import (
 )
 from tasks.catalogue.loading import Loading, guard_rule
 from tasks.catalogue.outcomes import OutcomeRow, bib_outcomes, write_outcomes
-from tasks.warehouse.bulk import id_set
+from tasks.warehouse.bulk import id_set, rows_of
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ids import take_ids
 from tasks.warehouse.ledger import chunk
@@ -154,12 +154,9 @@ _NO_BIB = (None, None, None, None)
 
 def _present_holdings(connection: Connection, bib_ids: Collection[int]) -> dict[tuple[int | None, str], int]:
     """The holdings of bibs that are there, by (bib, sigel)."""
-    bibs = id_set(connection, bib_ids)
-    rows = connection.execute(
-        sa.select(core_holding.c.bib_id, core_holding.c.sigel, core_holding.c.holding_id)
-        .join(bibs, bibs.c.value == core_holding.c.bib_id)
-        .where(sa.not_(core_holding.c.is_deleted))
-    ).all()
+    columns = (core_holding.c.bib_id, core_holding.c.sigel, core_holding.c.holding_id)
+    there = sa.select(*columns).where(sa.not_(core_holding.c.is_deleted))
+    rows = rows_of(connection, core_holding.c.bib_id, bib_ids, there)
     return {(bib_id, sigel): holding_id for bib_id, sigel, holding_id in rows}
 
 
@@ -197,15 +194,17 @@ def _newer_word(connection: Connection, loading: Loading, bib_ids: Collection[in
     """(bib, sigel) of which a delivery of the same supplier with a later time in its name has said something."""
     if loading.supplier is None or loading.sent_at_name is None or not bib_ids:
         return set()
-    bibs = id_set(connection, bib_ids)
-    # Of each outcome, not the other way round: a night of a thousand files has as many later ones.
-    is_later = sa.exists().where(
-        raw_delivery.c.delivery_id == core_outcome.c.delivery_id,
+    is_newer = sa.and_(
         raw_delivery.c.kind == "supplier",
         raw_delivery.c.sender == loading.supplier.code,
         raw_delivery.c.sent_at_name > loading.sent_at_name,
         sa.not_(raw_delivery.c.is_preview),
     )
+    if connection.execute(sa.select(raw_delivery.c.delivery_id).where(is_newer).limit(1)).first() is None:
+        return set()
+    bibs = id_set(connection, bib_ids)
+    # Of each outcome, not the other way round: a night of a thousand files has as many later ones.
+    is_later = sa.exists().where(raw_delivery.c.delivery_id == core_outcome.c.delivery_id, is_newer)
     rows = connection.execute(
         sa.select(core_outcome.c.bib_id, core_outcome.c.sigel)
         .select_from(bibs)
@@ -271,6 +270,11 @@ def _with_present_holding(connection: Connection, wave: Sequence[Delivered]) -> 
     return [each._replace(holding_id=present.get((each.bib_id, each.sigel))) for each in wave]
 
 
+def _own_number(loading: Loading, each: Delivered) -> str:
+    """001 of a holding record of the catalogue's; a supplier's number means nothing here, an 852 in a bib has none."""
+    return each.control_number if loading.supplier is None and each.part == 0 else ""
+
+
 def _load_wave(connection: Connection, loading: Loading, wave: Sequence[Delivered], *, succeeds: bool) -> Counter[str]:
     """Load holdings of which no two mean the same (bib, sigel); returns counts by outcome."""
     fresh = [each for each in wave if each.holding_id is None and not each.is_delete]
@@ -294,7 +298,7 @@ def _create_fresh(
     visible = {sigel: admission.is_visible(sigel) for sigel in {each.sigel for each in fresh}}
     ids = take_ids(connection, "holding", len(fresh))
     holdings = [
-        NewHolding(holding_id, each.bib_id or 0, each.sigel, visible[each.sigel])
+        NewHolding(holding_id, each.bib_id or 0, each.sigel, visible[each.sigel], _own_number(loading, each))
         for holding_id, each in zip(ids, fresh, strict=True)
     ]
     create_holdings(connection, loading.delivery_id, holdings, loading.now)

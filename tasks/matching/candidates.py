@@ -23,7 +23,7 @@ _STRENGTH = {"control_number": 0, "isbn_a": 1, "035": 2, "issn": 3, "ean": 4, "i
 def find_candidates(
     connection: Connection, delivery_id: int, positions: Collection[int], serial_levels: str
 ) -> FoundBy:
-    """Candidates for the bibs at `positions` of a delivery, in three statements. Deleted bibs are none."""
+    """Candidates for the bibs at `positions` of a delivery, in four statements. Deleted bibs are none."""
     if not positions:
         return {}
     wanted = position_set(connection, delivery_id, positions)
@@ -76,8 +76,12 @@ def find_candidates_of(connection: Connection, delivery_ids: Collection[int], se
 def _candidates(
     connection: Connection, staged: Callable[[sa.Table], sa.Subquery], serial_levels: str
 ) -> dict[int, FoundBy]:
-    """By delivery. `staged` gives the rows of a staging table that are asked about."""
+    """By delivery. `staged` gives the rows of a staging table that are asked about.
+
+    Few numbers lead to a bib: whether it is deleted is asked of those bibs alone, not by a join with all of them.
+    """
     found: dict[int, FoundBy] = {}
+    bibs: set[int] = set()
     for statement in (
         _by_isbn(staged(stage_isbn)),
         _by_invalid_isbn(staged(stage_isbn)),
@@ -88,7 +92,28 @@ def _candidates(
             known = its.get(bib_id)
             if known is None or _STRENGTH[how] < _STRENGTH[known]:
                 its[bib_id] = how
-    return found
+                bibs.add(bib_id)
+    deleted = _deleted(connection, bibs)
+    return {each: _without(positions, deleted) for each, positions in found.items()} if deleted else found
+
+
+def _deleted(connection: Connection, bib_ids: Collection[int]) -> frozenset[int]:
+    if not bib_ids:
+        return frozenset()
+    wanted = id_set(connection, bib_ids)
+    is_one = sa.and_(core_bib.c.bib_id == wanted.c.value, core_bib.c.is_deleted)
+    return frozenset(
+        connection.execute(sa.select(core_bib.c.bib_id).select_from(wanted).join(core_bib, is_one)).scalars()
+    )
+
+
+def _without(found: FoundBy, deleted: Collection[int]) -> FoundBy:
+    """What was found but for these bibs; a position that only led to them has no candidate."""
+    left = {
+        position: {bib_id: how for bib_id, how in its.items() if bib_id not in deleted}
+        for position, its in found.items()
+    }
+    return {position: its for position, its in left.items() if its}
 
 
 def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, int, str]]:
@@ -102,7 +127,6 @@ def _by_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, int, str]]:
         sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, how)
         .select_from(ours)
         .join(theirs, theirs.c.isbn13 == ours.c.isbn13)
-        .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(ours.c.isbn13.is_not(None))
     )
 
@@ -114,7 +138,6 @@ def _by_invalid_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, int, str]]:
         sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, sa.literal("invalid"))
         .select_from(ours)
         .join(theirs, sa.and_(theirs.c.raw == ours.c.raw, sa.text("core_bib_isbn.status = 'invalid'")))
-        .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(ours.c.status == "invalid", ours.c.raw != "")
     )
 
@@ -131,7 +154,6 @@ def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int
         sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, ours.c.scheme)
         .select_from(ours)
         .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
-        .join(core_bib, sa.and_(core_bib.c.bib_id == theirs.c.bib_id, sa.not_(core_bib.c.is_deleted)))
         .where(sa.or_(ours.c.scheme != "issn", is_serial))
     )
 

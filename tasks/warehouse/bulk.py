@@ -112,6 +112,41 @@ def id_set(connection: Connection, ids: Collection[int]) -> sa.TableValuedAlias:
     return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Integer))
 
 
+def rows_of(
+    connection: Connection, key: sa.Column[int], ids: Collection[int], chosen: sa.Select[Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of `chosen`, a selection from the table of `key`, whose `key` is one of `ids`; in no order.
+
+    Ids that were given out one after the other are asked for as a range, which needs no look-up of each.
+    """
+    scattered, first, last = _split_where_dense(sorted(ids))
+    found: list[tuple[Any, ...]] = []
+    if first <= last:
+        wanted_ids = frozenset(ids)
+        with_key = connection.execute(chosen.add_columns(key).where(key.between(first, last)))
+        found += [tuple(row[:-1]) for row in with_key if row[-1] in wanted_ids]
+    if scattered:
+        wanted = id_set(connection, scattered)
+        found += [tuple(row) for row in connection.execute(chosen.join(wanted, wanted.c.value == key))]
+    return found
+
+
+def _split_where_dense(ids: Sequence[int]) -> tuple[Sequence[int], int, int]:
+    """Sorted ids from the last one down while they follow closely: (the others, first, last of the range).
+
+    Where too few follow for a range to be worth it, the range is empty (first behind last).
+    """
+    start = len(ids)
+    while start > 0 and (start == len(ids) or ids[start] - ids[start - 1] <= _CLOSE):
+        start -= 1
+    if len(ids) - start < _WORTH_A_RANGE:
+        return ids, 1, 0
+    return ids[:start], ids[start], ids[-1]
+
+
+_CLOSE, _WORTH_A_RANGE = 4, 100
+
+
 def position_set(connection: Connection, delivery_id: int, positions: Collection[int]) -> sa.CTE:
     """Positions of a delivery as a table with the columns `delivery_id` and `value`, to join on both.
 
