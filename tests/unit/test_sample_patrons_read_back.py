@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from config.reading import read_register
+from config.settings import SAMPLE_REGISTER
 from deployments.sample.encoding import zipped
 from deployments.sample.patrons import DAYS, PatronDay, StaffEdit, patron_fortnight, read_back_export
 from deployments.sample.patrons.alma import document, identifier, user_xml
 from deployments.sample.patrons.stage import EditKind
+from schemas.alma_users import AlmaUser, CurrentPerson, OutRules
 from schemas.patrons import ABSENT, IncomingPerson
 from schemas.register.patron_sources import PatronSource
+from tasks.patrons.alma_compose import compose_user
+from tasks.patrons.read_back import as_current, edited_paths, read_export
 from tasks.patrons.reading import FileTotals, read_persons
 
+REGISTER = read_register(SAMPLE_REGISTER)
 ALMA = PatronSource(code="READBACK", name="x", contact="a@b.example", institution="NORU", format="bups2")
 EMAIL = (
     '<emails><email preferred="true" segment_type="External"><email_address>siv@nordhavet.example</email_address>'
@@ -127,7 +134,7 @@ def test_several_documents_and_zips_count_as_one_and_users_who_are_not_sent_stay
 def test_an_account_is_opened_at_the_desk() -> None:
     user = _read(read_back_export(document([SIV]), [_edit("open", "user", "Gunhild Pilskär", of="NB7")]))["NB7"]
     assert (user.value("first_name"), user.value("last_name")) == ("Gunhild", "Pilskär")
-    assert _items(user, "user_identifiers") == [("barcode", "nb7", "internal")]
+    assert (user.value("account_type"), user.value("user_group")) == ("INTERNAL", "guest")
 
 
 def test_an_export_of_what_nobody_touched_is_the_same_again() -> None:
@@ -140,3 +147,38 @@ def test_an_edit_of_nobody_and_of_a_list_that_staff_do_not_edit_are_refused() ->
         read_back_export(document([SIV]), [_edit("set", "user_title", "dr", of="NB2")])
     with pytest.raises(ValueError, match="addresses is no list that staff add to here"):
         read_back_export(document([SIV]), [_edit("add", "addresses", "Gatan 1")])
+
+
+def test_what_samkat_composes_comes_back_as_nobody_edited_it_and_edits_are_seen(first: PatronDay) -> None:
+    stock = first.stocks["NORU"]
+    rules = REGISTER.patron_target_by_institution["NORU"].out_rules
+    held = _current(stock.read_bytes(), rules)
+    written = {who: AlmaUser(each.values, each.lists) for who, each in held.items() if each.is_external}
+    sent = document(compose_user(each, rules).content.decode() for each in written.values())
+    now = _current(read_back_export(stock, sent=[sent]), rules)
+    assert (len(now), len(written)) == (len(held), len(held) - 3)
+    assert [who for who, told in written.items() if edited_paths(as_current(now[who], told, rules), told)] == []
+    edits = [_edit("set", "pref_first_name", "Nisse", "NB00000001"), _edit("set", "user_group", "x", "NB00000002")]
+    address = written["NB00000003"].lists["emails"][0].fields["email_address"]
+    edits += [_edit("remove", "emails", address, "NB00000003")]
+    edits += [_edit("add", "user_notes", "x", "NB00000004", "POPUP")]
+    now = _current(read_back_export(stock, edits, [sent]), rules)
+    seen = {who: set(edited_paths(as_current(now[who], told, rules), told)) for who, told in written.items()}
+    assert {who: paths for who, paths in seen.items() if paths} == {
+        "NB00000001": {"pref_first_name"},
+        "NB00000002": {"user_group"},
+        "NB00000003": {"emails"},
+        "NB00000004": {"user_notes"},
+    }
+
+
+def test_exports_have_the_names_that_the_register_agreed_on(first: PatronDay) -> None:
+    for institution, path in first.stocks.items():
+        target = REGISTER.patron_target_by_institution[institution]
+        assert target.code == path.parent.name
+        assert re.fullmatch(target.export.pattern or "", path.name)
+
+
+def _current(content: bytes, rules: OutRules) -> dict[str, CurrentPerson]:
+    found = list(read_export(io.BytesIO(content), "export.xml", rules))
+    return {each.primary_id.value: each for each in found if isinstance(each, CurrentPerson)}

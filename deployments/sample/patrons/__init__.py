@@ -5,7 +5,7 @@ its own word, as in the rest of the sample. docs/sample-consortium.md lists the 
 """
 
 from deployments.sample.patrons.bench import write_bups2
-from deployments.sample.patrons.fortnight import PatronDay, PatronFile, patron_fortnight
+from deployments.sample.patrons.fortnight import PatronDay, PatronFile, patron_fortnight, read_back_path
 from deployments.sample.patrons.read_back import read_back_export
 from deployments.sample.patrons.stage import DAYS, SceneNote, Sizes, StaffEdit, StaffProtection
 
@@ -19,5 +19,6 @@ __all__ = [
     "StaffProtection",
     "patron_fortnight",
     "read_back_export",
+    "read_back_path",
     "write_bups2",
 ]

@@ -16,12 +16,16 @@ HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<users>\n'
 TAIL = "</users>\n"
 SCALARS = (
     *("record_type", "primary_id", "first_name", "middle_name", "last_name"),
-    *("pref_first_name", "pref_middle_name", "pref_last_name", "pref_name_suffix", "user_title", "job_category"),
-    *("job_description", "gender", "user_group", "campus_code", "web_site_url", "cataloger_level"),
+    *("pref_first_name", "pref_middle_name", "pref_last_name", "pref_name_suffix", "pin_number", "user_title"),
+    *("job_category", "job_description", "gender", "user_group", "campus_code", "web_site_url", "cataloger_level"),
     *("preferred_language", "birth_date", "expiry_date", "purge_date", "account_type", "external_id", "status"),
+    "status_date",
 )
-"""The single elements of a user, in their order. The lists follow."""
-LISTS = ("contact_info", "user_identifiers", "user_roles", "user_blocks", "user_notes", "user_statistics")
+"""The single elements of a user, in their order. `AFTER_SCALARS` follow."""
+AFTER_SCALARS = (
+    *("contact_info", "is_researcher", "user_identifiers", "user_roles", "user_notes", "user_blocks"),
+    *("user_statistics", "rs_libraries", "library_notices"),
+)
 GROUPS: Mapping[SourceCode, Mapping[str, str]] = {
     "NORUPERS": {"10": "employee", "20": "student", "21": "phd", "30": "guest"},
     "SJUKHUS": {"LAK": "employee", "SSK": "employee", "EXT": "guest"},
@@ -98,7 +102,10 @@ def identifier(kind: str, value: str) -> str:
 
 
 def _identifiers(person: Person, source: SourceCode) -> str:
-    found = [identifier("barcode", person.card)] if source != "SJUKHUS" else [identifier("employee_no", person.key)]
+    found = [identifier("employee_no", person.key)] if source == "SJUKHUS" else []
+    # Alma takes no value twice: where the card is the primary id it is no barcode beside it.
+    if source == "VESTSTUD":
+        found.append(identifier("barcode", person.card))
     if person.feide:
         found.append(identifier("feide", person.feide))
     return "".join(found)

@@ -18,8 +18,8 @@ from deployments.sample.patrons.stage import DAYS, SceneNote, Sizes, StaffEdit, 
 from deployments.sample.patrons.stock import initial_stock
 
 FileOutcome: TypeAlias = Literal["applied", "held_in_part", "held"]
-READ_BACK_INSTITUTIONS = ("NORU", "VEST")
-"""Institutions with a library system of their own, where staff edit."""
+TARGETS = {"NORU": "NORUALMA", "VEST": "VESTALMA"}
+"""Institution with a library system of its own, where staff edit: the code of that system in the register."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class PatronDay:
     """In the order of their sources' precedence over the institutions."""
     scenes: tuple[SceneNote, ...]
     stocks: dict[str, Path]
-    """Institution: what its library system held before the first night (Alma's user XML); only on the first day that
-    is written."""
+    """Institution: what its library system held before the first night (Alma's user XML), where `read_back_path` says;
+    only on the first day that is written."""
     edits: tuple[StaffEdit, ...]
     """At NORU and VEST for this day's read-back, at FJOR for `patrons edit` after this day's file."""
     protections: tuple[StaffProtection, ...]
@@ -67,8 +67,8 @@ def patron_fortnight(
 ) -> list[PatronDay]:
     """Write `directory`/YYYY-MM-DD/SOURCE/file for each of `days`, and return what each day is about, in their order.
 
-    The first of them gets the stock of the library systems as well, in `directory`/YYYY-MM-DD/read-back/INSTITUTION/;
-    later read-backs depend on what Samkat sent: `read_back_export` makes them. Raises `ValueError` for a day outside
+    The first of them gets the stock of the library systems as well, where `read_back_path` says; later read-backs
+    depend on what Samkat sent: `read_back_export` makes them. Raises `ValueError` for a day outside
     the fortnight, or for sizes too small for the scenes.
     """
     outside = [each for each in days if each not in DAYS]
@@ -78,11 +78,16 @@ def patron_fortnight(
     return [_day(stage, directory / on.isoformat(), on, is_first=not place) for place, on in enumerate(days)]
 
 
+def read_back_path(directory: Path, institution: str, on: date) -> Path:
+    """Where an export of a library system's users belongs: `directory`/YYYY-MM-DD/TARGET/INSTITUTION_YYYYMMDD.xml."""
+    return directory / on.isoformat() / TARGETS[institution] / f"{institution}_{on:%Y%m%d}.xml"
+
+
 def _day(stage: Stage, folder: Path, on: date, *, is_first: bool) -> PatronDay:
     stocks = {}
     if is_first:
-        for institution in READ_BACK_INSTITUTIONS:
-            path = folder / "read-back" / institution / f"{institution}_{on:%Y%m%d}.xml"
+        for institution in TARGETS:
+            path = read_back_path(folder.parent, institution, on)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(initial_stock(stage, institution))
             stocks[institution] = path

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from deployments.sample.patrons.alma import LISTS, SCALARS
+from deployments.sample.patrons.alma import AFTER_SCALARS, SCALARS
 from deployments.sample.patrons.stage import StaffEdit
 
 Document: TypeAlias = bytes | Path
@@ -165,15 +165,12 @@ _EDITS: dict[str, Callable[[Element, StaffEdit], None]] = {
 
 
 def _opened(edit: StaffEdit) -> Element:
-    """A new account, made at the desk: a name, a group, and the id of the card that was handed out."""
+    """A new account, made at the desk: a name, a group, and as its id the card that was handed out."""
     user = Element("user")
     given, _, family = (edit.value or "").partition(" ")
     scalars = (("record_type", "PUBLIC"), ("primary_id", edit.primary_id), ("first_name", given))
     for name, text in (*scalars, ("last_name", family), ("user_group", "guest"), ("account_type", "INTERNAL")):
         SubElement(user, name).text = text
-    item = SubElement(SubElement(user, "user_identifiers"), "user_identifier", {"segment_type": "Internal"})
-    SubElement(item, "id_type").text = "barcode"
-    SubElement(item, "value").text = edit.primary_id
     return user
 
 
@@ -200,7 +197,7 @@ def _list_of(user: Element, path: str, *, is_needed: bool = False) -> Element | 
 
 def _inserted(user: Element, element: Element) -> None:
     """Put an element where Alma has it."""
-    order = (*SCALARS, *LISTS)
+    order = (*SCALARS, *AFTER_SCALARS)
     before = order[: order.index(element.tag)]
     place = max((number for number, each in enumerate(user, start=1) if each.tag in before), default=0)
     user.insert(place, element)
