@@ -30,12 +30,22 @@ from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
 from schemas.register.patron_policy import PatronPolicy
 from schemas.register.patron_sources import PatronSource
+from schemas.register.patron_targets import PatronTarget
 from schemas.register.register import Register
 from schemas.register.retention import Retention
 from schemas.register.suppliers import Supplier
 
 NEEDED = ("suppliers", "libraries", "levels")
-OPTIONAL = ("matching", "guards", "catalogue", "retention", "patron_sources", "patron_policy", "export_profiles")
+OPTIONAL = (
+    "matching",
+    "guards",
+    "catalogue",
+    "retention",
+    "patron_sources",
+    "patron_policy",
+    "patron_targets",
+    "export_profiles",
+)
 PAGE = "docs/register.md"
 
 # A register without guards.toml is still guarded: a run may replace half of the catalogue at most, double it at most,
@@ -81,6 +91,11 @@ def read_register(folder: Path) -> Register:
             folder / "export_profiles.toml", documents["export_profiles"], "export_profile", "name", ExportProfile
         )
         if "export_profiles" in documents
+        else (),
+        patron_targets=_rows(
+            folder / "patron_targets.toml", documents["patron_targets"], "patron_target", "code", PatronTarget
+        )
+        if "patron_targets" in documents
         else (),
     )
     _check_prefixes(folder, register)
@@ -233,6 +248,7 @@ def _agreement_remedy(part: str, path: list[str]) -> str:
         "code": "choose another code",
         "sources": "correct the code, or add the supplier to suppliers.toml",
         "level_table": "correct the name, or add the table to levels.toml",
+        "institution": "correct the code: one target for each institution of patron_sources.toml",
     }
     return remedies.get(path[-1], f"see {PAGE}") if path else f"keep one of them in {part}.toml"
 

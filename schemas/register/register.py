@@ -15,6 +15,7 @@ from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
 from schemas.register.patron_policy import PatronPolicy
 from schemas.register.patron_sources import PatronSource
+from schemas.register.patron_targets import PatronTarget
 from schemas.register.retention import Retention
 from schemas.register.suppliers import FileRules, Supplier
 
@@ -31,6 +32,7 @@ class Register(RegisterModel):
     retention: Retention = Retention()
     patron_sources: tuple[PatronSource, ...] = ()
     patron_policy: PatronPolicy = PatronPolicy()
+    patron_targets: tuple[PatronTarget, ...] = ()
     export_profiles: tuple[ExportProfile, ...] = ()
 
     @model_validator(mode="after")
@@ -39,6 +41,7 @@ class Register(RegisterModel):
             ("suppliers", [each.code for each in self.suppliers]),
             ("libraries", [each.sigel for each in self.libraries]),
             ("patron_sources", [each.code for each in self.patron_sources]),
+            ("patron_targets", [each.code for each in self.patron_targets]),
             ("export_profiles", [each.name for each in self.export_profiles]),
         ):
             repeated = sorted({code for code in codes if codes.count(code) > 1})
@@ -55,6 +58,7 @@ class Register(RegisterModel):
             if supplier.level_table and supplier.level_table not in self.levels.tables:
                 raise ValueError(f"suppliers: {supplier.code}: level_table: no table {supplier.level_table!r}")
         self._check_patron_sources()
+        self._check_patron_targets()
         self._check_export_profiles()
         return self
 
@@ -78,6 +82,19 @@ class Register(RegisterModel):
             if unknown:
                 raise ValueError(f"export_profiles: {profile.name}: sources: unknown supplier {', '.join(unknown)}")
 
+    def _check_patron_targets(self) -> None:
+        senders = {each.code for each in self.suppliers} | {each.code for each in self.patron_sources}
+        institutions = {each.institution for each in self.patron_sources}
+        taken: set[str] = set()
+        for target in self.patron_targets:
+            if target.code in senders:
+                raise ValueError(f"patron_targets: {target.code}: code: a sender has it, and its landing folder, too")
+            if institutions and target.institution not in institutions:
+                raise ValueError(f"patron_targets: {target.code}: institution: no source of {target.institution}")
+            if target.institution in taken:
+                raise ValueError(f"patron_targets: {target.code}: institution: {target.institution} has one already")
+            taken.add(target.institution)
+
     @cached_property
     def supplier_by_code(self) -> dict[str, Supplier]:
         """Suppliers by code."""
@@ -98,6 +115,11 @@ class Register(RegisterModel):
         """How the files of everybody who may drop some are taken, by the name of the folder."""
         patrons = {each.code: FileRules(marker=each.file.manifest) for each in self.patron_sources}
         return {each.code: each.file for each in self.suppliers} | patrons
+
+    @cached_property
+    def patron_target_by_institution(self) -> dict[str, PatronTarget]:
+        """Patron targets by institution; one that is not there has no library system that Samkat talks to."""
+        return {each.institution: each for each in self.patron_targets}
 
     @cached_property
     def library_by_sigel(self) -> dict[str, Library]:

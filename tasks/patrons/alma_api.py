@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from lxml import etree
 from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError
+from schemas.register.patron_targets import api_address
 from tasks.patrons.alma_answers import (
     DAILY_THRESHOLD,
     NOT_FOUND,
@@ -50,7 +51,6 @@ OVERRIDE: Final = (
 )
 """Fields that Alma keeps from an update once somebody edited them there, unless they are named. Samkat has seen those
 edits by then, and its merge has decided: Alma's own protection ends when a value is repeated."""
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class _WithoutAddresses(logging.Filter):
@@ -309,18 +309,9 @@ def _path_of(primary_id: str) -> str:
 
 
 def _checked(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    is_local = parts.scheme == "http" and parts.hostname in _LOCAL
-    if (
-        not parts.hostname
-        or not (parts.scheme == "https" or is_local)
-        or parts.query
-        or parts.fragment
-        or parts.username
-    ):
+    try:
+        return api_address(base_url)
+    except ValueError as error:
         raise ConfigurationError(
-            "is no address of an API that a key may be sent to",
-            field="base_url",
-            remedy="write https://api-eu.hosted.exlibrisgroup.com or another https:// address",
-        )
-    return base_url.rstrip("/")
+            str(error), field="base_url", remedy="https://api-eu.hosted.exlibrisgroup.com"
+        ) from None

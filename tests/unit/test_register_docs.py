@@ -27,6 +27,7 @@ from schemas.register.patron_policy import (
     Protection,
 )
 from schemas.register.patron_sources import Column, CsvRules, JsonRules, PatronFileRules, PatronSource
+from schemas.register.patron_targets import ExportRules, PatronTarget
 from schemas.register.patron_validity import AbsenceRules, ErasureRules, LifecycleRules, TermCalendar, ValidityRule
 from schemas.register.retention import Retention
 from schemas.register.rhythm import Rhythm
@@ -45,6 +46,8 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[patron_source.csv_rules]`": CsvRules,
     "### `[patron_source.json_rules]`": JsonRules,
     "### `[patron_source.file]`": PatronFileRules,
+    "### `[[patron_target]]`": PatronTarget,
+    "### `[patron_target.export]`": ExportRules,
     "### `[[library]]`": Library,
     "### `[[export_profile]]`": ExportProfile,
     "### `[export_profile.triggers]`": ExportTriggers,
