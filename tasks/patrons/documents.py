@@ -25,6 +25,7 @@ from schemas.patrons import (
     Value,
 )
 from tasks.patrons.items import HeldItem
+from tasks.patrons.occasion import Change
 from tasks.patrons.records import NOTHING, Baseline, Held, LockRow, PersonRecord, SaidValue, SourceRecord
 
 _DAYS: Final = frozenset(path for path, each in PATHS.items() if each.value_type == "day")
@@ -165,11 +166,17 @@ def document_of(person: PersonRecord) -> str:
         }
         missing = sorted(written.keys() - current.keys())
         found |= {name: each for name, each in (("current", differing), ("missing", missing)) if each}
-    for name, lists in (("current_lists", person.current_lists), ("replaced_lists", person.replaced_lists)):
-        if lists:
-            found[name] = {path: [_listed(each) for each in items] for path, items in lists.items()}
+    if person.current_lists:
+        found["current_lists"] = {
+            path: [_listed(each) for each in items] for path, items in person.current_lists.items()
+        }
     if person.replaced:
         found["replaced"] = person.replaced
+    if person.replaced_lists:
+        found["replaced_lists"] = {
+            path: [[_listed(each) for each in items] for items in versions]
+            for path, versions in person.replaced_lists.items()
+        }
     return _text(found)
 
 
@@ -196,8 +203,14 @@ def document_parts(text: str) -> dict[str, Any]:
         "current": current,
         "lists": {path: tuple(_as_held(each) for each in items) for path, items in found["lists"].items()},
         "current_lists": _lists(found, "current_lists"),
-        "replaced": _values(found.get("replaced", NOTHING)),
-        "replaced_lists": _lists(found, "replaced_lists"),
+        "replaced": {
+            path: tuple(_value(path, each) for each in values)
+            for path, values in found.get("replaced", NOTHING).items()
+        },
+        "replaced_lists": {
+            path: tuple(tuple(_as_listed(each) for each in items) for items in versions)
+            for path, versions in found.get("replaced_lists", NOTHING).items()
+        },
     }
 
 
@@ -304,6 +317,26 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     return value
+
+
+def changes_to_json(changes: Iterable[Change]) -> str:
+    """`stage_patron.plan`: every decision of a plan, in its order; the same plan makes the same text."""
+    return _text(
+        [
+            {
+                "path": each.path,
+                "type": each.item_type,
+                **({} if each.old is ABSENT else {"old": plain(each.old)}),
+                **({} if each.new is ABSENT else {"new": plain(each.new)}),
+                "source": each.source,
+                "rule": each.rule,
+                "class": each.change_class,
+                "decision": each.decision,
+                "reason": each.reason,
+            }
+            for each in changes
+        ]
+    )
 
 
 # For out_patron.

@@ -7,7 +7,7 @@ Absence is counted per source, in complete files only. It leads to `inactive`, g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -130,17 +130,23 @@ _LONGEST_WAY = 8
 
 
 def advance(
-    standing: Standing, sightings: Sequence[Sighting], policy: PatronPolicy, day: date
+    standing: Standing,
+    sightings: Sequence[Sighting],
+    policy: PatronPolicy,
+    day: date,
+    held: Set[PatronChange] = frozenset(),
 ) -> tuple[Standing, tuple[Step, ...]]:
     """Where a person stands on `day`, and the steps that lead there; the same again takes none.
 
-    Where the class of a step is held, the caller stops before that step. A person without any sighting (made at the
-    desk) counts as there. Erasing is no step of time: see erasure.py.
+    It stops before a step whose class is in `held`. A person without any sighting (made at the desk) counts as there.
+    Erasing is no step of time: see erasure.py.
     """
     standing = standing._replace(purge_on=purge_date(standing.expires_on, standing.purge_on, policy.lifecycle))
     steps: list[Step] = []
     while len(steps) < _LONGEST_WAY and (found := _next(standing, sightings, policy, day)) is not None:
         event, state = found
+        if EVENT_CLASSES.get(event) in held:
+            break
         steps.append(Step(event, standing.state, state))
         standing = _moved(standing, state, policy, day)
     return standing, tuple(steps)

@@ -147,10 +147,10 @@ class PersonRecord:
     sent_version: int = 0
     acknowledged_version: int = 0
     merged_into: int | None = None
-    replaced: Mapping[str, Value | None] = field(default_factory=dict, repr=False)
-    """What the library system had where Samkat has written since and has not seen its own value there yet."""
-    replaced_lists: Mapping[str, tuple[ListItem, ...]] = field(default_factory=dict, repr=False)
-    """The same, of lists: as they were before."""
+    replaced: Mapping[str, tuple[Value | None, ...]] = field(default_factory=dict, repr=False)
+    """What the library system may still have where Samkat has written since, and has not seen that there yet."""
+    replaced_lists: Mapping[str, tuple[tuple[ListItem, ...], ...]] = field(default_factory=dict, repr=False)
+    """The same, of lists: each as it was before Samkat wrote it, the oldest first."""
     created_at: datetime | None = None
 
     def value(self, path: str) -> Stated:
