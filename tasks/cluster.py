@@ -12,7 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
@@ -47,18 +47,25 @@ def on_cluster(address: str, work: Task[..., R], calls: Iterable[dict[str, Any]]
     """What `work` returns for the arguments of each call, computed on the cluster of the scheduler at `address`.
 
     In the order of the calls. Two calls for each thread of the cluster are on their way at a time, so that results
-    wait on the workers and not here. What a call raises is raised here. Raises `ClusterAwayError`, and
-    `ConfigurationError` for a wrong address, where prefect-dask is missing, and where the workers lack the code.
+    wait on the workers and not here; the next one is fetched while the caller is at the last. What a call raises is
+    raised here. Raises `ClusterAwayError`, and `ConfigurationError` for a wrong address, where prefect-dask is missing,
+    and where the workers lack the code.
     """
     _require_address(address)
-    with _runner(address) as runner:
-        waiting: deque[Any] = deque()
+    # The runner is left first, so that nobody waits for calls whose results nobody wants any more.
+    with ThreadPoolExecutor(1) as fetching, _runner(address) as runner:
         still = iter(calls)
-        for call in islice(still, 2 * _threads(runner)):
-            waiting.append(runner.submit(work, call))
-        while waiting:
-            result = _result(runner, waiting.popleft(), address)
-            waiting.extend(runner.submit(work, call) for call in islice(still, 1))
+        waiting: deque[Any] = deque()
+
+        def go_on(calls_more: int) -> Future[R] | None:
+            """Submit so many more calls, and fetch what comes next."""
+            waiting.extend(runner.submit(work, call) for call in islice(still, calls_more))
+            return fetching.submit(_result, runner, waiting.popleft(), address) if waiting else None
+
+        coming = go_on(2 * _threads(runner))
+        while coming is not None:
+            result = coming.result()
+            coming = go_on(1)
             yield result
 
 

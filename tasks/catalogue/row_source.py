@@ -43,9 +43,7 @@ def row_source(
             stream = open_things.enter_context(place.zone.open(uri))
             if is_plain_iso_stream(stream, row.name, reading):
                 file = SharedFile(
-                    place.settings.landing_url, uri, row.name, row.bytes, row.delivery_id, reading, rules,
-                    # What is worth sharing has a range at least.
-                    min(RANGE_BYTES, place.settings.dask_from_bytes),
+                    place.settings.landing_url, uri, row.name, row.bytes, row.delivery_id, reading, rules, RANGE_BYTES
                 )  # fmt: skip
                 packed = open_things.enter_context(
                     closing(read_there({"file": file, "start": start} for start in file.starts()))

@@ -9,11 +9,13 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from distributed import Client
 from prefect import Task, flow, task
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -35,6 +37,11 @@ STAGED = (raw_record, raw_member, stage_bib, stage_isbn, stage_identifier, stage
 NAME = "NORDBOK_20250314180000_dask.mrc"
 BIBS, MANY_BIBS = 6_000, 60_000
 RANGE_BYTES = 500_000
+"""So that a small file has many of them; it is as fast as it should be with those that it has otherwise."""
+IN_SMALL_RANGES = f"""
+from tasks.catalogue import row_source
+row_source.RANGE_BYTES = {RANGE_BYTES}
+"""
 INGEST = """
 import sys
 from pathlib import Path
@@ -100,7 +107,7 @@ def started(
     home: Path, url: str, server: PrefectServer, script: str, path: Path, dask: str, **settings: str
 ) -> subprocess.Popen[str]:
     """A run in a process of its own; what it logs is in its standard error."""
-    settings = {"SAMKAT_SECOND_PROCESS": "false", "SAMKAT_DASK_FROM_BYTES": str(RANGE_BYTES)} | settings
+    settings = {"SAMKAT_SECOND_PROCESS": "false", "SAMKAT_DASK_FROM_BYTES": "1"} | settings
     environment = environment_of(home, SAMKAT_WAREHOUSE_URL=url, SAMKAT_DATA_DOCS="off", **settings)
     command = [sys.executable, "-c", script, str(path), dask]
     log = subprocess.PIPE
@@ -140,8 +147,9 @@ def test_the_rows_on_a_cluster_are_those_of_one_process(
     cluster: DaskCluster, prefect_on_postgres: PrefectServer, warehouse_url: str, other_url: str, tmp_path: Path
 ) -> None:
     path, _ = delivery(tmp_path, BIBS)
-    alone = started(tmp_path / "alone", other_url, prefect_on_postgres, INGEST, path, "")
-    together = started(tmp_path / "together", warehouse_url, prefect_on_postgres, INGEST, path, cluster.address)
+    ingest = IN_SMALL_RANGES + INGEST
+    alone = started(tmp_path / "alone", other_url, prefect_on_postgres, ingest, path, "")
+    together = started(tmp_path / "together", warehouse_url, prefect_on_postgres, ingest, path, cluster.address)
     assert "Dask" not in ended(alone)
     assert "Connecting to an existing Dask cluster" in ended(together)
     expected = staged(other_url)
@@ -163,7 +171,8 @@ def test_killed_and_with_a_dead_worker_it_ends_the_same(
     folder = tmp_path / "dask"
     folder.mkdir()
     with running_dask(folder, environment_of(folder) | prefect_on_postgres.environment) as cluster:
-        arguments = (tmp_path / "together", urls[1], prefect_on_postgres, STAGE_ALONE, path, cluster.address)
+        script = IN_SMALL_RANGES + STAGE_ALONE
+        arguments = (tmp_path / "together", urls[1], prefect_on_postgres, script, path, cluster.address)
         killed = started(*arguments)
         wait_until(lambda: reached(urls[1]), 90, "something is staged", 0.02)
         killed.kill()
@@ -185,11 +194,12 @@ def test_the_speed_up_of_two_workers(
     figures: list[str],
 ) -> None:
     path, written = delivery(tmp_path, MANY_BIBS)
-    took = {}
+    with Client(cluster.address) as client:
+        client.run(import_module, "tasks.catalogue.stages")  # what a worker does once in its life
+    took, pieces = {}, set()
     for name, address, settings in (
         ("one process", "", {}),
         ("a second process", "", {"SAMKAT_SECOND_PROCESS": "true"}),
-        ("two Dask workers that import everything first", cluster.address, {}),
         ("two Dask workers", cluster.address, {}),
     ):
         shutil.copyfile(sqlite_template, tmp_path / f"{name}.db")
@@ -198,9 +208,11 @@ def test_the_speed_up_of_two_workers(
         found = re.search(r"stage records: .* in ([0-9.]+) s", said)
         assert found, said
         took[name] = float(found[1])
+        pieces.add(reached(url))
     told = ", ".join(f"{name} {took['one process'] / each:.2f} x ({each:.1f} s)" for name, each in took.items())
     figures.append(f"staging {written.bibs + written.holdings:,} records ({written.size / 1e6:.0f} MB): {told}")
-    assert all(each > 0 for each in took.values())
+    # No figure is asserted: whoever else uses the machine decides it.
+    assert len(pieces) == 1
 
 
 @task
