@@ -202,6 +202,8 @@ def plan_found(
         is_confidential=current_values.get("is_confidential") is True,
         is_desk_stub=is_desk_stub,
         read_back_hash=read_back_hash,
+        sent_version=1,  # It is there as it is here.
+        acknowledged_version=1,
     )
     person = PersonInPlan(record, occasion)
     set_identifiers(person)

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from schemas.patrons import ABSENT, ListItem, Value
 from schemas.register.patron_limits import PatronChange
 from tasks.patrons.items import HeldItem
-from tasks.patrons.lifecycle import Sighting
 from tasks.patrons.occasion import Change, GroupRules, HistoryRow, Occasion, PlannedPerson
 from tasks.patrons.protection import Lock, RuleInForce, Stated
 from tasks.patrons.records import NOTHING, LockRow, PersonRecord, SourceRecord, as_listed
@@ -168,32 +167,34 @@ class PersonInPlan:
             replaced=self.replaced,
             replaced_lists=self.replaced_lists,
         )
-        if is_same_person(before, after):
-            # Only what a row's hash stands for may differ: that is stored without a version.
-            after = replace(before, sources=self.sources, look_on=self.look_on, read_back_hash=self.read_back_hash)
-        else:
+        if not is_same_person(before, after):
             after = replace(after, version=before.version + 1)
         return PlannedPerson(before, after, tuple(self.changes), tuple(self.history))
 
 
 def is_same_person(one: PersonRecord, other: PersonRecord) -> bool:
-    """Whether two are the same but for what is no part of a version: hashes, and that the row was merged."""
-    if replace(one, sources=NOTHING, look_on=None, read_back_hash=None) != replace(
-        other, sources=NOTHING, look_on=None, read_back_hash=None
-    ):
-        return False
-    if one.sources.keys() != other.sources.keys():
+    """Whether two are the same but for what is no part of a version: hashes, and what is to be looked at when."""
+    if _versioned(one) != _versioned(other) or one.sources.keys() != other.sources.keys():
         return False
     return all(_said(one.sources[code]) == _said(other.sources[code]) for code in one.sources)
 
 
+def _versioned(person: PersonRecord) -> PersonRecord:
+    return replace(
+        person,
+        sources=NOTHING,
+        look_on=None,
+        read_back_hash=None,
+        replaced=NOTHING,
+        replaced_lists=NOTHING,
+        sent_version=0,
+        acknowledged_version=0,
+        version=0,
+    )
+
+
 def _said(source: SourceRecord) -> SourceRecord:
     return replace(source, content_hash=b"", policy_version="", needs_merge=False, filled=0)
-
-
-def present(code: str) -> Sighting:
-    """The sighting of a person who is in the source's latest file."""
-    return Sighting(code)
 
 
 def tomorrow(day: date) -> date:
