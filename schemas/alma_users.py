@@ -124,6 +124,13 @@ class UnreadUser(NamedTuple):
         return f"UnreadUser({self.row!r})"
 
 
+class SeenUser(NamedTuple):
+    """A user whose record is, byte for byte, one that the last read-back held: nobody has edited it since."""
+
+    position: Position
+    content_hash: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class CurrentState:
     """C of one person as the merge wants it: compare it with W path by path."""

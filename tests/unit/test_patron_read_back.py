@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given, settings
 
-from schemas.alma_users import NOT_IN_ALMA, AlmaUser, CurrentPerson, CurrentState, OutRules, UnreadUser
+from schemas.alma_users import NOT_IN_ALMA, AlmaUser, CurrentPerson, CurrentState, OutRules, SeenUser, UnreadUser
 from schemas.errors import DeliveryRejectedError
 from schemas.patrons import ABSENT, LIST_PATHS, ListItem
 from tasks.patrons.alma_compose import compose_user
@@ -272,6 +272,43 @@ def test_answers_of_an_api_are_read_as_an_export_is() -> None:
     assert [each.position.record_no for each in found if isinstance(each, CurrentPerson)] == [1, 2]
     assert isinstance(found[2], UnreadUser)
     assert (found[2].primary_key, found[2].row.position.record_no, totals.records) == ("p3", 3, 3)
+
+
+def test_users_that_the_last_read_back_held_are_not_parsed_again() -> None:
+    mine, broken = compose_user(aase()).content, b"<user><primary_id>Cut</primary_id><last_name></user>\n"
+    others = [compose_user(aase(values={"primary_id": f"P{number}"})).content for number in range(3)]
+    before = read(export(mine, *others))
+    hashes = {each.content_hash for each in before if isinstance(each, CurrentPerson)}
+    edited = mine.replace(b"<last_name>", b"<last_name>O")
+    asked: list[Set[bytes]] = []
+
+    def seen(some: Set[bytes]) -> Set[bytes]:
+        asked.append(some)
+        return some & hashes
+
+    totals = ReadBackTotals()
+    stream = io.BytesIO(export(others[0], edited, broken, others[1], others[2]))
+    found = list(read_export(stream, "export.xml", RULES, totals, seen))
+    assert [type(each) for each in found] == [SeenUser, CurrentPerson, UnreadUser, SeenUser, SeenUser]
+    assert [each.position.record_no for each in found if not isinstance(each, UnreadUser)] == [1, 2, 4, 5]
+    assert {each.content_hash for each in found if isinstance(each, SeenUser)} < hashes
+    assert len(asked[0]) == 5
+    assert (totals.tally.persons, totals.unread) == (4, 1)
+
+
+def test_users_are_counted_alike_whether_seen_before_or_not() -> None:
+    content = export(*(compose_user(aase(values={"primary_id": f"P{number}"})).content for number in range(4)))
+
+    def filled(seen: Callable[[Set[bytes]], Set[bytes]]) -> dict[str, int]:
+        totals = ReadBackTotals()
+        assert len(list(read_export(io.BytesIO(content), "e.xml", RULES, totals, seen))) == 4
+        return dict(totals.tally.filled)
+
+    all_new, all_seen = filled(lambda _: set()), filled(lambda some: some)
+    assert all_new == all_seen
+    totals = ReadBackTotals()
+    read(content, totals=totals)
+    assert all_new == dict(totals.tally.filled)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html><body>Sign in</body></html>", b"LT:123\n", b"<users>"])
