@@ -51,6 +51,15 @@ class OutgoingItem(NamedTuple):
     shown: ListItem
 
 
+class HiddenItem(NamedTuple):
+    """An item that a document does not hold."""
+
+    item: ListItem
+    rule: LeftOutRule
+    shown: ListItem | None
+    """As it would be in a document; None: nothing is left of it."""
+
+
 class SplitList(NamedTuple):
     """A list of a person, as far as a document goes."""
 
@@ -58,13 +67,13 @@ class SplitList(NamedTuple):
     """In the order of (type, key), so that the same person makes the same bytes."""
     internal: tuple[OutgoingItem, ...]
     """The library system keeps these itself."""
-    left_out: tuple[tuple[ListItem, LeftOutRule], ...]
+    left_out: tuple[HiddenItem, ...]
     """Not in the document, and so not in the library system."""
 
     def reasons(self, path: str) -> list[LeftOut]:
         """What the document does not hold, and why."""
         internal = [LeftOut(path, each.item.type, "internal") for each in self.internal]
-        return internal + [LeftOut(path, item.type, rule) for item, rule in self.left_out]
+        return internal + [LeftOut(path, each.item.type, each.rule) for each in self.left_out]
 
 
 def split_lists(user: AlmaUser, rules: OutRules) -> dict[str, SplitList]:
@@ -78,7 +87,7 @@ def _split(path: str, user: AlmaUser, rules: OutRules) -> SplitList:
         return SplitList((), (), ())
     internal, candidates, left_out = _by_segment(path, sorted(items, key=lambda each: (each.type, each.key)))
     if user.values.get("is_confidential") is True and path in PREFERRED_LISTS and path not in rules.confidential_keeps:
-        left_out += [(each.item, "confidential") for each in candidates]
+        left_out += [HiddenItem(each.item, "confidential", each.shown) for each in candidates]
         return SplitList((), tuple(internal), tuple(left_out))
     taken: dict[tuple[str, ...], LeftOutRule] = {_identity(path, each.shown): "twin" for each in internal}
     primary = user.values.get("primary_id")
@@ -88,7 +97,7 @@ def _split(path: str, user: AlmaUser, rules: OutRules) -> SplitList:
     for each in candidates:
         identity = _identity(path, each.shown)
         if identity in taken:
-            left_out.append((each.item, taken[identity]))
+            left_out.append(HiddenItem(each.item, taken[identity], each.shown))
         else:
             taken[identity] = "twin"
             outgoing.append(each)
@@ -97,13 +106,12 @@ def _split(path: str, user: AlmaUser, rules: OutRules) -> SplitList:
 
 def _by_segment(
     path: str, items: Iterable[ListItem]
-) -> tuple[list[OutgoingItem], list[OutgoingItem], list[tuple[ListItem, LeftOutRule]]]:
-    internal, candidates = [], []
-    left_out: list[tuple[ListItem, LeftOutRule]] = []
+) -> tuple[list[OutgoingItem], list[OutgoingItem], list[HiddenItem]]:
+    internal, candidates, left_out = [], [], []
     for item in items:
         shown = shown_item(path, item)
         if shown is None:
-            left_out.append((item, "empty"))
+            left_out.append(HiddenItem(item, "empty", None))
         elif item.segment == "internal":
             internal.append(OutgoingItem(item, shown))
         else:

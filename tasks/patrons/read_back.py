@@ -157,17 +157,19 @@ def edited_paths(state: CurrentState, written: AlmaUser) -> frozenset[str]:
 
 
 def _current_list(path: str, there: tuple[ListItem, ...], split: SplitList) -> tuple[ListItem, ...]:
-    known = {(each.shown.type, each.shown.key): each for each in (*split.internal, *split.outgoing)}
+    # What was left out may be there all the same, from before it was.
+    hidden = [OutgoingItem(each.item, each.shown) for each in split.left_out if each.shown is not None]
+    known = {(each.shown.type, each.shown.key): each for each in (*hidden, *split.internal, *split.outgoing)}
     found = {}
     for item in there:
         told = known.get((item.type, item.key))
         current = item if told is None else _as_told(path, item, told)
         found[current.type, current.key] = current
     keys = {item.key for item in there}
-    for item, rule in split.left_out:
+    for each in split.left_out:
         # A twin stands and falls with the one that is shown in its place.
-        if rule != "twin" or item.key in keys:
-            found.setdefault((item.type, item.key), item)
+        if each.rule != "twin" or each.item.key in keys:
+            found.setdefault((each.item.type, each.item.key), each.item)
     return tuple(found[each] for each in sorted(found))
 
 

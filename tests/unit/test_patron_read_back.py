@@ -164,6 +164,16 @@ def test_of_a_protected_identity_what_never_went_out_was_not_taken_away() -> Non
     assert not {"addresses", "phones", "emails"} & edited_paths(state, written)
 
 
+def test_what_is_hidden_from_now_on_and_still_there_is_no_edit_either() -> None:
+    rules = OutRules(confidential_keeps=frozenset())
+    plain = aase(lists={"phones": (item("phones", "mobile", preferred=True, phone_number="1"),)})
+    shown = compose_user(plain).content.replace(b"<phone ", b'<phone preferred_sms="false" ')
+    hidden = replace(plain, values={**plain.values, "is_confidential": True})
+    state = as_current(current(export(shown), rules), hidden, rules)
+    assert edited_paths(state, hidden) == set()
+    assert state.lists["phones"] == plain.lists["phones"]
+
+
 def test_a_primary_id_in_another_case_is_no_edit() -> None:
     state = after(aase(), b"V-1@vestmark.example", b"v-1@VESTMARK.example")
     assert state.values["primary_id"] == "V-1@vestmark.example"
