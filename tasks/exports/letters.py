@@ -20,7 +20,7 @@ LIKE = {
     "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-", "‘": "'", "’": "'", "‚": "'", "‛": "'",
     "“": '"', "”": '"', "„": '"', "‟": '"', "′": "'", "″": '"', "…": "...", "€": "EUR", "œ": "oe", "Œ": "OE", "ł": "l",
     "Ł": "L", "đ": "d", "Đ": "D", "ħ": "h", "Ħ": "H", "ŋ": "n", "Ŋ": "N", "ı": "i", "ŧ": "t", "Ŧ": "T", "™": "(TM)",
-    "•": "*", "ﬁ": "fi", "ﬂ": "fl",
+    "•": "*", "⁄": "/", "ﬁ": "fi", "ﬂ": "fl",
 }  # fmt: skip
 """What is written in Latin-1 for characters that have no simpler form of their own in Unicode."""
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -86,7 +86,7 @@ def nearest(character: str) -> str:
     if unicodedata.combining(character):
         return ""
     base = "".join(each for each in unicodedata.normalize("NFKD", character) if not unicodedata.combining(each))
-    return base if base and _is_latin1(base) else "".join(LIKE.get(each, UNKNOWN) for each in base) or UNKNOWN
+    return "".join(each if ord(each) <= 0xFF else LIKE.get(each, UNKNOWN) for each in base) or UNKNOWN
 
 
 def _is_latin1(text: str) -> bool:
