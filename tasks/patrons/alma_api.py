@@ -8,8 +8,10 @@ log line or `repr` holds the key or anybody's id.
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -119,6 +121,7 @@ class AlmaApi:
             },
             timeout=timeout_seconds,
             follow_redirects=False,  # the key goes to nobody else
+            verify=_certificates(),
         )
 
     def __repr__(self) -> str:
@@ -261,6 +264,12 @@ class AlmaApi:
         asked_for = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
         answer = _Answer(response.status_code, bytes(body), parsed(bytes(body)), asked_for)
         return _failure(answer) or answer
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _failure(answer: _Answer) -> _Failed | None:

@@ -69,6 +69,7 @@ class AlmaStub:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     stub: AlmaStub
 
     def log_message(self, *_: Any) -> None:
