@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import ConfigurationError
+from schemas.register.account_rules import AccountSystem
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile
@@ -46,6 +47,8 @@ OPTIONAL = (
     "patron_targets",
     "export_profiles",
 )
+ACCOUNT_RULES = "account_rules"
+"""Folder of the rules of accounts: one file a system, each named after it."""
 PAGE = "docs/register.md"
 
 # A register without guards.toml is still guarded: a run may replace half of the catalogue at most, double it at most,
@@ -97,17 +100,31 @@ def read_register(folder: Path) -> Register:
         )
         if "patron_targets" in documents
         else (),
+        account_systems=_account_systems(folder / ACCOUNT_RULES),
     )
     _check_prefixes(folder, register)
     return register
 
 
+def _account_systems(folder: Path) -> tuple[AccountSystem, ...]:
+    """The systems of accounts, by name; none where there is no such folder."""
+    found = []
+    for file in sorted(folder.glob("*.toml")):
+        system = _part(file, _parsed(file), AccountSystem)
+        if system.code != file.stem:
+            raise ConfigurationError(
+                f"{system.code!r} is not the file's name", file=str(file), field="code", remedy=f"write {file.stem!r}"
+            )
+        found.append(system)
+    return tuple(found)
+
+
 def register_version(folder: Path) -> str:
     """sha256 (64 hex digits) of names and contents of the register's files: changes when any policy changes."""
     digest = hashlib.sha256()
-    for file in _files(folder):
+    for file in [*_files(folder), *sorted((folder / ACCOUNT_RULES).glob("*.toml"))]:
         content = file.read_bytes()
-        digest.update(f"{file.name}\0{len(content)}\0".encode())
+        digest.update(f"{file.relative_to(folder)}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
 

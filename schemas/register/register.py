@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pydantic import model_validator
 
+from schemas.register.account_rules import AccountSystem
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile
@@ -34,6 +35,7 @@ class Register(RegisterModel):
     patron_policy: PatronPolicy = PatronPolicy()
     patron_targets: tuple[PatronTarget, ...] = ()
     export_profiles: tuple[ExportProfile, ...] = ()
+    account_systems: tuple[AccountSystem, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Register:
@@ -111,10 +113,20 @@ class Register(RegisterModel):
         return {each.name: each for each in self.export_profiles}
 
     @cached_property
+    def account_system_by_code(self) -> dict[str, AccountSystem]:
+        """Systems of accounts by code."""
+        return {each.code: each for each in self.account_systems}
+
+    @cached_property
     def files_by_sender(self) -> dict[str, FileRules]:
         """How the files of everybody who may drop some are taken, by the name of the folder."""
         patrons = {each.code: FileRules(marker=each.file.manifest) for each in self.patron_sources}
-        return {each.code: each.file for each in self.suppliers} | patrons
+        exports = {
+            each.code: FileRules(marker=each.export.manifest)
+            for each in self.patron_targets
+            if each.kind == "alma_files"
+        }
+        return {each.code: each.file for each in self.suppliers} | patrons | exports
 
     @cached_property
     def patron_target_by_institution(self) -> dict[str, PatronTarget]:

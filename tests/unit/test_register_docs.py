@@ -10,6 +10,21 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
+from schemas.register.account_guards import AccountGuards, AccountRaise
+from schemas.register.account_rules import (
+    AccountSystem,
+    Campaign,
+    EndDates,
+    Example,
+    ExampleGiven,
+    ExampleThen,
+    ExampleWhen,
+    Outbound,
+    Retirement,
+    RoleRule,
+    Rotation,
+    TargetHealth,
+)
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile, ExportTriggers
@@ -64,6 +79,20 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[lifecycle]`": LifecycleRules,
     "### `[erasure]`": ErasureRules,
     "### `[retention]`": PatronRetention,
+    "## account_rules/SYSTEM.toml": AccountSystem,
+    "### `[ends]`": EndDates,
+    "### `[[roles]]`": RoleRule,
+    "### `[campaign]`": Campaign,
+    "### `[rotation]`": Rotation,
+    "### `[retirement]`": Retirement,
+    "### `[health]`": TargetHealth,
+    "### `[outbound]`": Outbound,
+    "### `[guards]`": AccountGuards,
+    "### `[[guards.raises]]` of accounts": AccountRaise,
+    "### `[[examples]]`": Example,
+    "#### `given`": ExampleGiven,
+    "#### `when`": ExampleWhen,
+    "#### `then`": ExampleThen,
     "## levels.toml": LevelPolicy,
     "### `[tables.NAME]`": LevelTable,
     "## matching.toml": MatchingPolicy,
