@@ -21,7 +21,7 @@ from lxml import etree
 from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError
-from schemas.register.patron_targets import api_address
+from schemas.register.patron_targets import PatronTarget, api_address
 from tasks.patrons.alma_answers import (
     DAILY_THRESHOLD,
     NOT_FOUND,
@@ -308,6 +308,17 @@ def _good(answer: _Answer) -> etree._Element:
         )
     remedy = "the tracking id tells Ex Libris' support which request it was" if said.tracking_ids else None
     raise AlmaRefusedError(f"the request was refused ({words})", status=answer.status, codes=said.codes, remedy=remedy)
+
+
+def api_of(target: PatronTarget, api_key: SecretStr) -> AlmaApi:
+    """The API of a target of kind `alma_api`; the caller has taken the key from the variable `target.api_key` names."""
+    return AlmaApi(
+        target.base_url or "",
+        api_key,
+        requests_per_second=target.requests_per_second,
+        timeout_seconds=target.timeout_seconds,
+        keep_requests=target.keep_requests,
+    )
 
 
 def _path_of(primary_id: str) -> str:

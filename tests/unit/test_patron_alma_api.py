@@ -21,12 +21,13 @@ from tasks.patrons.alma_answers import (
     AlmaRefusedError,
     error_body,
 )
-from tasks.patrons.alma_api import AlmaApi
+from tasks.patrons.alma_api import AlmaApi, api_of
 from tasks.patrons.alma_compose import compose_user
 from tasks.patrons.alma_over import compose_over
 from tasks.patrons.read_back import as_current, edited_paths, read_documents
 from tests.unit.alma_stub import KEY, AlmaStub, Asked, alma_stub, cut_off, cut_off_unseen, page, refusal, silence
 from tests.unit.alma_users import aase, item, outline
+from tests.unit.test_patron_targets import target
 
 TWICE = b'<users total_record_count="2">' + b"<user><primary_id>P1</primary_id></user>" * 2 + b"</users>"
 
@@ -436,6 +437,15 @@ def test_a_wrong_key_is_told_as_one(stub: AlmaStub) -> None:
     client = AlmaApi(stub.url, SecretStr("other"), clock=clock, sleep=clock.sleep)
     with client, pytest.raises(AlmaRefusedError, match="UNAUTHORIZED"):
         client.user_ids()
+
+
+def test_a_target_of_the_register_says_where_how_fast_and_how_much(stub: AlmaStub) -> None:
+    stub.remaining = 11
+    keys = {"base_url": f"{stub.url}/", "api_key": "VEST_ALMA_KEY", "requests_per_second": 25, "keep_requests": 10}
+    with api_of(target(kind="alma_api", **keys), SecretStr(KEY)) as client:
+        assert client.user("P1")
+        with pytest.raises(AlmaQuotaError):
+            client.user("P1")
 
 
 @pytest.mark.parametrize(

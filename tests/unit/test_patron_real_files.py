@@ -5,15 +5,20 @@ The files are not part of the project; where they are absent these tests are ski
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.alma_users import AlmaUser, CurrentPerson, OutRules
 from schemas.errors import DeliveryRejectedError
 from schemas.patrons import IncomingPerson, RejectedRow
 from schemas.register.patron_sources import PatronSource
+from tasks.patrons.alma_compose import compose_user
+from tasks.patrons.alma_packing import HEAD, TAIL
+from tasks.patrons.read_back import as_current, edited_paths, read_export
 from tasks.patrons.reading import read_persons
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "patrons"
@@ -173,3 +178,18 @@ def test_names_dates_and_addresses_arrive_in_their_places() -> None:
             assert all(each.key and each.fields for items in person.lists.values() for each in items)
     least = {"last_name": 600, "emails": 600, "addresses": 600, "expiry_date": 400, "birth_date": 110, "preferred": 350}
     assert {path: counts[path] for path, expected in least.items() if counts[path] < expected} == {}
+
+
+def test_real_alma_users_go_out_and_come_back_as_they_were() -> None:
+    rules, users = OutRules(), 0
+    for file in sorted(FOLDER.glob("MITLibraries__alma-patronload/*.xml")):
+        with file.open("rb") as stream:
+            for person in read_export(stream, file.name, rules):
+                assert isinstance(person, CurrentPerson)
+                told = AlmaUser(person.values, person.lists)
+                content = HEAD + compose_user(told, rules).content + TAIL
+                (back,) = read_export(io.BytesIO(content), file.name, rules)
+                assert isinstance(back, CurrentPerson)
+                assert edited_paths(as_current(back, told, rules), told) == set()
+                users += 1
+    assert users == 4
