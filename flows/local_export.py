@@ -20,7 +20,7 @@ def local_export(
     """Send each profile what changed since its last file; with a window, send one profile a past one again."""
     profiles = choose_profiles(profile, since, until)
     if dry_run:
-        return summarise_exports([], preview_files(profiles, since, until))
+        return summarise_exports((), preview_files(profiles, since, until))
     exports = send_files(profiles, since, until)
     archive_exports()
     return summarise_exports(exports)

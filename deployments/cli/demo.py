@@ -102,6 +102,8 @@ def _run_night(
             ids += [each.delivery_id for each in summaries]
     output.note("Making the Data Docs ...")
     run_flow("data_docs", "data_docs")
+    output.note("Sending the local systems what is theirs ...")
+    run_flow("local_export", "local_export")
     return ids, code
 
 
@@ -123,6 +125,7 @@ def _where_to_look(settings: Settings, address: ServerAddress) -> dict[str, str]
         "e-mails": str(settings.outbox),
         f"worklist, {cases} to decide": str(page),
         "worklist to fill in": str(rows),
+        "files for local systems": str(Path(settings.landing_url) / "exports"),
         "data docs": str(settings.data_docs / "index.html"),
         "Prefect UI": address.ui_url,
         "what was planned to happen": str(settings.home / "sample" / "night.json"),

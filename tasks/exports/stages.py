@@ -22,25 +22,27 @@ from tasks.workplace import Workplace, workplace
 
 
 @stage()
-def choose_profiles(profile: str | None, since: datetime | None, until: datetime | None) -> list[str]:
+def choose_profiles(profile: str | None, since: datetime | None, until: datetime | None) -> tuple[str, ...]:
     """See which profiles are meant (all that are enabled, where none is named), and whether it can be done."""
     place = workplace()
     known = place.register.export_profile_by_name
     if profile is None:
         if since or until:
             raise UsageError("a past window is for one profile", remedy="name it with --profile")
-        return [each.name for each in known.values() if each.enabled]
+        return tuple(each.name for each in known.values() if each.enabled)
     if profile not in known:
         remedy = f"known are {', '.join(sorted(known))}" if known else "export_profiles.toml is missing or empty"
         raise UsageError(f"no export profile has the name {profile!r}", remedy=remedy)
     asked = _asked(place, since, until)
     if asked.since and asked.until and asked.since >= asked.until:
         raise UsageError("the window ends before it begins", field="since", remedy="give an earlier moment")
-    return [profile]
+    return (profile,)
 
 
 @stage()
-def send_files(profiles: list[str], since: datetime | None = None, until: datetime | None = None) -> list[int]:
+def send_files(
+    profiles: tuple[str, ...], since: datetime | None = None, until: datetime | None = None
+) -> tuple[int, ...]:
     """Make each profile's file from one snapshot, put it, read it back, and move the watermark. One bad profile stops
     no other."""
     place = workplace()
@@ -51,7 +53,7 @@ def send_files(profiles: list[str], since: datetime | None = None, until: dateti
         asked = _asked(place, since, until)
         try:
             export = Export(place.warehouse, place_of(profile, place.zone), profile, place.register.catalogue, asked)
-            sent += export.run()
+            sent += _told(place, export.run())
         except Exception as error:
             if is_passing(error):
                 passing.append(error)
@@ -60,13 +62,13 @@ def send_files(profiles: list[str], since: datetime | None = None, until: dateti
             sent.append(_note_failed(place, profile, asked, error))
     if passing:
         raise passing[0]
-    return sent
+    return tuple(sent)
 
 
 @stage()
 def preview_files(
-    profiles: list[str], since: datetime | None = None, until: datetime | None = None
-) -> list[ExportLine]:
+    profiles: tuple[str, ...], since: datetime | None = None, until: datetime | None = None
+) -> tuple[ExportLine, ...]:
     """Compose each profile's file as it would be sent, count it, and keep nothing."""
     place = workplace()
     lines = []
@@ -75,7 +77,7 @@ def preview_files(
         export = Export(place.warehouse, place_of(profile, place.zone), profile, place.register.catalogue, asked)
         composed = export.compose(is_kept=False)
         lines.append(preview_line(profile.name, asked.kind, composed))
-    return lines
+    return tuple(lines)
 
 
 @stage()
@@ -86,7 +88,7 @@ def archive_exports() -> Counter[str]:
 
 
 @stage()
-def summarise_exports(exports: list[int], previews: list[ExportLine] | None = None) -> ExportReport:
+def summarise_exports(exports: tuple[int, ...], previews: tuple[ExportLine, ...] | None = None) -> ExportReport:
     """Sum up the run: a line a profile as an artifact. Fails where a profile could not be exported."""
     lines = previews if previews is not None else _lines(workplace(), exports)
     if run_id() is not None:
@@ -104,6 +106,14 @@ def summarise_exports(exports: list[int], previews: list[ExportLine] | None = No
 def _profiles(place: Workplace, names: Sequence[str]) -> Iterator[ExportProfile]:
     known = place.register.export_profile_by_name
     return (known[name] for name in names if name in known)
+
+
+def _told(place: Workplace, exports: list[int]) -> list[int]:
+    """A line of the log for each file."""
+    for each in _lines(place, exports):
+        what = f"{each.name}, {each.counts['records']} records" if each.name else "nothing has changed"
+        stage_logger().info("%s: %s", each.profile, what)
+    return exports
 
 
 def _lines(place: Workplace, exports: Sequence[int]) -> list[ExportLine]:

@@ -159,7 +159,7 @@ def test_every_write_of_bibs_and_holdings_carries_its_own_change_number(catalogu
 @ON_SQLITE
 def test_a_dry_run_leaves_nothing_behind(catalogue: Workplace) -> None:
     before = everything(catalogue.warehouse)
-    (line,) = exports.preview_files.fn(["solberg"])
+    (line,) = exports.preview_files.fn(("solberg",))
     assert (line.state, line.counts["bibs_written"], line.counts["records"]) == ("preview", 2, 4)
     assert everything(catalogue.warehouse) == before
     assert list(catalogue.zone.stored(Area.EXPORTS)) == []
@@ -256,9 +256,9 @@ def test_one_profile_that_cannot_be_served_stops_no_other(
     )
     place = open_place(today="2025-03-14", register_folder=register)
     Export().bib(book(1), "SK01").holding("SOLB").load(place, "full")
-    assert exports.choose_profiles.fn("off", None, None) == ["off"]
+    assert exports.choose_profiles.fn("off", None, None) == ("off",)
     names = exports.choose_profiles.fn(None, None, None)
-    assert names == ["away", "here"]
+    assert names == ("away", "here")
     ids = exports.send_files.fn(names)
     with pytest.raises(SamkatError, match=r"away: .*not-mounted.*there is no such folder.*is the drive mounted"):
         exports.summarise_exports.fn(ids)
