@@ -32,7 +32,7 @@ _DAYS: Final = frozenset(path for path, each in PATHS.items() if each.value_type
 
 
 def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=dict).decode()  # NOTHING is a mapping that orjson does not know
 
 
 def _value(path: str, found: Any) -> Value | None:
@@ -313,7 +313,7 @@ def plain(value: Any) -> Any:
         return found | {"preferred": True} if value.is_preferred else found
     if isinstance(value, PersonRecord):
         lists = {path: [plain(each) for each in items] for path, items in value.lists.items() if items}
-        return {"values": value.written, "lists": lists}
+        return {"values": dict(value.current or value.written), "lists": lists}
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     return value

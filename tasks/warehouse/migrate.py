@@ -17,7 +17,11 @@ from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.grants import grant_roles
 from tasks.warehouse.views import create_views, drop_views
 
-COUNTERS = ("delivery", "bib", "holding", "change", "review", "plan", "notice", "export")
+COUNTERS = (
+    *("delivery", "bib", "holding", "change", "review", "plan", "notice", "export"),
+    *("patron", "patron_lock", "patron_change", "patron_history", "patron_merge", "patron_read_back", "patron_out"),
+    *("patron_receipt", "intake_token"),
+)
 
 
 def _config(connection: Connection | None = None) -> Config:
