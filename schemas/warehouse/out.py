@@ -5,6 +5,7 @@ Described once, as data: the DDL, the docs page and the tests come from `OUT_VIE
 
 from __future__ import annotations
 
+from schemas.warehouse.out_accounts import ACCOUNT_VIEWS
 from schemas.warehouse.out_exports import OUT_EXPORT
 from schemas.warehouse.out_patrons import OUT_PATRON, OUT_PATRON_CHANGE, OUT_PATRON_FILE, OUT_PATRON_LOCK
 from schemas.warehouse.out_view import OutView
@@ -248,7 +249,7 @@ OUT_FEED = OutView(
     "Whether each feed came in its rhythm: one row a feed and day on which `feed-watch` ran.",
     {
         "checked_on": "Business date of the check",
-        "kind": "supplier",
+        "kind": "supplier, patron",
         "sender": "Supplier code",
         "rule": "feed_as_expected, feed_missing, feed_stale, feed_shrunken",
         "expected_by": "The last moment by which it was due",
@@ -282,4 +283,5 @@ OUT_VIEWS: tuple[OutView, ...] = (
     OUT_PATRON_LOCK,
     OUT_PATRON_CHANGE,
     OUT_PATRON_FILE,
+    *ACCOUNT_VIEWS,
 )
