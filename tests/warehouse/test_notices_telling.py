@@ -1,20 +1,17 @@
-"""Telling: each delivery once whatever is killed, corrections after an undo, holds, and a worklist that changed."""
+"""Telling: each delivery once whatever is killed, corrections after an undo, and holds."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from schemas.marc import Field, Record, control_field, data_field
 from schemas.outcomes import BibOutcome, HoldingOutcome
-from schemas.warehouse.core import core_review
 from tasks.catalogue.stages import settle
 from tasks.landing.stages import receive
 from tasks.marc.encode import encode
@@ -28,7 +25,6 @@ from tasks.notices.stages import (
     notify_rejected,
     notify_reverted,
     send_notices,
-    send_worklist,
 )
 from tasks.workplace import Workplace
 from tests.warehouse.notices_night import (
@@ -331,58 +327,6 @@ class TestHolds:
         assert row.language == "sv"
         assert "Inget i leveransen har lästs in." in row.body_text
         assert "samkat plans approve " in row.body_text
-
-
-class TestWorklist:
-    @pytest.fixture
-    def waiting(self, place: Workplace) -> Sequence[int]:
-        """Reviews that are open, and of which the run that opened them has told."""
-        load_sample_catalogue(place)
-        ingest_and_tell("NORDBOK", [sample(place, "NORDBOK", "samma-isbn.mrc")])
-        with place.warehouse.read() as connection:
-            return list(connection.execute(sa.select(core_review.c.review_id)).scalars())
-
-    def change(self, place: Workplace, review_id: int, **values: object) -> None:
-        with place.warehouse.write() as connection:
-            connection.execute(sa.update(core_review).where(core_review.c.review_id == review_id).values(**values))
-
-    def test_it_is_sent_when_something_changed_and_on_request(self, place: Workplace, waiting: Sequence[int]) -> None:
-        number = len(waiting)
-        assert number >= 3
-        assert len(notices(place.warehouse, kind="worklist")) == 1
-        assert send_worklist.fn() == {"cases": number}
-        assert send_worklist.fn(on_request=True) == {"cases": number, "worklist": 1}
-        self.change(place, waiting[0], state="decided")
-        assert send_worklist.fn() == {"cases": number - 1, "worklist": 1}
-        self.change(place, waiting[0], state="open")
-        assert send_worklist.fn() == {"cases": number, "worklist": 1}
-        assert send_worklist.fn() == {"cases": number}
-
-    def test_a_case_that_becomes_late_is_a_change(
-        self, place: Workplace, waiting: Sequence[int], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("SAMKAT_TODAY", "2025-03-15")
-        assert send_worklist.fn() == {"cases": len(waiting)}
-        monkeypatch.setenv("SAMKAT_TODAY", "2025-03-17")
-        assert send_worklist.fn()["worklist"] == 1
-        assert notices(place.warehouse, kind="worklist")[-1].subject.endswith("försenade")
-
-    def test_each_owner_gets_its_own_cases_and_a_name_that_is_no_address_the_review_owner(
-        self, place: Workplace, waiting: Sequence[int]
-    ) -> None:
-        self.change(place, waiting[0], owner="ada@samkatalogen.example")
-        self.change(place, waiting[1], owner="Bo Alm")
-        assert send_worklist.fn() == {"cases": len(waiting), "worklist": 2}
-        assert [(row.recipient, row.subject.split()[0]) for row in notices(place.warehouse, kind="worklist")[1:]] == [
-            ("ada@samkatalogen.example", "1"),
-            ("katalogisering@samkatalogen.example", str(len(waiting) - 1)),
-        ]
-
-    def test_where_nothing_waits_nobody_is_written_to_and_the_page_says_so(self, place: Workplace) -> None:
-        assert not send_worklist.fn()
-        assert keys(place) == []
-        folder = Path(place.settings.landing_url) / "reports" / "worklist"
-        assert "0 titlar" in (folder / "worklist.html").read_text("utf-8")
 
 
 def test_smtp_is_used_where_a_server_is_set_and_a_dead_one_fails_no_run(
