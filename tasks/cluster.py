@@ -84,7 +84,9 @@ def _runner(address: str) -> Iterator[DaskTaskRunner]:
         raise ConfigurationError(
             "prefect-dask is not installed", field="dask", remedy="install it with `pip install -e .[dask]`"
         ) from error
-    with DaskTaskRunner(address=address, client_kwargs={"timeout": CONNECT_SECONDS}) as runner:
+    # Results come straight from the workers; a worker that cannot be reached is asked through the scheduler.
+    options = {"timeout": CONNECT_SECONDS, "direct_to_workers": True}
+    with DaskTaskRunner(address=address, client_kwargs=options) as runner:
         try:
             runner.client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except OSError as error:
