@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         validation_alias=f"{PREFIX}DATA_DOCS",
         description="When the pages of the quality checks are made after an ingest: background, wait or off",
     )
+    patron_salt: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Secret of the keyed hashes that stand for persons, 32 characters or more; none: one made in HOME",
+    )
     debug: bool = Field(False, description="Show tracebacks with errors, and every line that Prefect logs")
 
     @field_validator("home", "register_folder", "code", mode="after")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 SECRET_BLOCKS: Mapping[str, str] = {
     "SAMKAT_WAREHOUSE_URL": "samkat-warehouse-url",
     "SAMKAT_SMTP_URL": "samkat-smtp-url",
+    "SAMKAT_PATRON_SALT": "samkat-patron-salt",
     "AWS_ACCESS_KEY_ID": "samkat-aws-access-key-id",
     "AWS_SECRET_ACCESS_KEY": "samkat-aws-secret-access-key",
 }

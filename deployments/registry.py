@@ -94,6 +94,23 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("catalogue",),
     ),
     Deployed(
+        "patron-sync",
+        "The waiting files of a patron source are merged into what staff and other sources have written. Started by a "
+        "file that is dropped, and by the sweep; with no files it takes up what an earlier run left.",
+        owner="operator",
+        limit=2,
+        tags=("patrons",),
+    ),
+    Deployed(
+        "patron-update",
+        "Reports the instant updates of persons since its last run, puts what is held into a plan, and carries out what "
+        "had to wait when it came.",
+        owner="operator",
+        limit=1,
+        tags=("patrons",),
+        cron="* * * * *",
+    ),
+    Deployed(
         "decide",
         "The form: shows held plans and open reviews, asks a person, and carries out what is decided. Start it, then "
         "Resume on the run's page opens the form; after an hour without an answer the run ends.",

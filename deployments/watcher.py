@@ -63,7 +63,7 @@ class Watcher:
     def look(self) -> float:
         """Look once and start what can be started; returns after how many seconds to look again without an event."""
         began = time.monotonic()
-        rules = {each.code: each.file for each in self.place.register.suppliers}
+        rules = self.place.register.files_by_sender
         now = datetime.now(UTC)
         earlier = {uri: Sighting(-1, now, now) for uri in self.arrivals.written} | self._sightings
         quiet = self.place.settings.stable_seconds

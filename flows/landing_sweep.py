@@ -6,15 +6,19 @@ from typing import Any
 
 from prefect import State
 
+from flows.patron_sync import patron_sync
 from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
 from tasks.landing.stages import look_for_work, start_runs
+from tasks.landing.starts import PATRONS_FLOW, SUPPLIERS_FLOW
 from tasks.notices.stages import report_strays, send_notices
+
+FLOWS: dict[str, Any] = {SUPPLIERS_FLOW: supplier_ingest, PATRONS_FLOW: patron_sync}
 
 
 @pipeline(name="landing-sweep", run_name="landing-sweep", timeout_seconds=12 * 3600, turn_at="landing-sweep")
 def landing_sweep(days: int | None = None, here: bool = False) -> dict[str, int]:
-    """List the landing zone and start one run a supplier for what waits, oldest first; strays are put away and told.
+    """List the landing zone and start one run a sender for what waits, oldest first; strays are put away and told.
 
     `days` leaves older files alone. `here` works everything off in this run, where no deployment is served.
     """
@@ -26,6 +30,6 @@ def landing_sweep(days: int | None = None, here: bool = False) -> dict[str, int]
     done: dict[str, State[Any]] = {}
     while new := [each for each in starts if each.key not in done]:
         for each in new:
-            done[each.key] = supplier_ingest(each.sender, list(each.uris), return_state=True)
+            done[each.key] = FLOWS[each.flow](**each.parameters, return_state=True)
         starts = look_for_work(days)
     return {"runs": len(done), "failed": sum(each.is_failed() for each in done.values())}

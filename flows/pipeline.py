@@ -140,11 +140,20 @@ def _holder(warehouse: Warehouse, subject: str) -> str | None:
 
 def _ending(result: Any) -> tuple[str, dict[str, Any]]:
     """Why the run is held (empty where it is not), and its totals."""
-    from schemas.summaries import DeliverySummary
+    from schemas.summaries import DeliverySummary, PatronSummary, UpdateSummary
+    from tasks.patrons.instant_batch import totals as update_totals
+    from tasks.patrons.summary import totals as patron_totals
     from tasks.quality.summary import totals
 
-    if isinstance(result, list) and all(isinstance(each, DeliverySummary) for each in result):
-        held = [each for each in result if each.is_held]
-        reason = "; ".join(f"{each.name}: {each.reason}" for each in held)
+    if not isinstance(result, list):
+        return "", dict(result) if isinstance(result, dict) else {}
+    kinds = DeliverySummary | PatronSummary | UpdateSummary
+    held = [each for each in result if isinstance(each, kinds) and each.is_held]
+    reason = "; ".join(f"{each.name}: {each.reason}" for each in held)
+    if all(isinstance(each, DeliverySummary) for each in result):
         return reason, totals(result)
-    return "", dict(result) if isinstance(result, dict) else {}
+    if all(isinstance(each, PatronSummary) for each in result):
+        return reason, patron_totals(result)
+    if all(isinstance(each, UpdateSummary) for each in result):
+        return reason, update_totals(result)
+    return "", {}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from flows.patron_sync import patron_sync
 from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
 from tasks.catalogue.stages import apply_plan, decide_plan
-from tasks.notices.stages import notify_decided, send_notices, send_worklist
+from tasks.intake.stages import apply_held_updates
+from tasks.notices.stages import notify_decided, notify_patron_plan, send_notices, send_worklist
+from tasks.patrons.stages import apply_patron_plan
 from tasks.quality.stages import prove_conservation
 from tasks.runs.stages import resubmit
 
@@ -19,10 +22,19 @@ def plan_decide(
     """Approve or reject a plan by its hash (8 characters are enough), then carry on with what it held."""
     decided = decide_plan(plan_hash, decision, by, change_class)
     applied = apply_plan(decided)
+    patrons = apply_patron_plan(plan_hash)
+    updates = apply_held_updates(plan_hash)
     prove_conservation(applied.deliveries, settled_too=True)
     notify_decided(applied.deliveries)
+    notify_patron_plan(plan_hash)
     send_worklist()
     send_notices()
     for supplier in resubmit(decided.suppliers_held):
         supplier_ingest(supplier, [])
-    return {"done": decided.said | applied.said, "problems": decided.problems | applied.problems}
+    for source in patrons.sources:
+        patron_sync(source, [])
+    all_of_it = (decided, applied, patrons, updates)
+    return {
+        "done": {name: said for each in all_of_it for name, said in each.said.items()},
+        "problems": {name: why for each in all_of_it for name, why in each.problems.items()},
+    }

@@ -250,13 +250,18 @@ RejectRule: TypeAlias = Literal[
     "too_large",  # longer than a person can be
     "repeated",  # the same stable id stands twice in one file
 ]
+QuarantineRule: TypeAlias = Literal[
+    "several_by_source_id", "several_by_search", "other_has_source_id", "taken", "resting", "erased",
+    "both_are_taken", "several_had_the_old",
+]  # fmt: skip
+"""Why it cannot be said whom a row is about (tasks/patrons/identity.py, survivors.py)."""
 
 
 class RejectedRow(NamedTuple):
     """A row that is quarantined; its neighbours go on. Never holds the person's data, not even the wrong value."""
 
     position: Position
-    rule: RejectRule
+    rule: RejectRule | QuarantineRule
     cause: str
     """In words for the institution."""
     field: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 BIB_COUNTS = ("read", "created", "replaced", "kept", "review", "rejected")
 HOLDING_COUNTS = ("read", "created", "updated", "unchanged", "deleted", "waiting", "refused", "rejected")
@@ -36,3 +37,66 @@ class DeliverySummary:
     def is_waiting(self) -> bool:
         """Whether something of it waits for a person: the whole delivery, or a bib in review."""
         return self.is_held or bool(self.bibs.get("review") or self.holdings.get("waiting"))
+
+
+PATRON_COUNTS = ("read", "unchanged", "created", "changed", "kept", "held", "quarantined", "rejected")
+"""Of rows of a file of persons; `read` is the sum of the others."""
+
+
+@dataclass(frozen=True)
+class PatronSummary:
+    """One file of persons: where it stands, and what became of its rows. Says nothing about any person."""
+
+    delivery_id: int
+    source: str
+    institution: str
+    name: str
+    business_date: date
+    state: str
+    reason: str = ""
+    """Why it waits or was rejected, in words; empty where all went on."""
+    is_preview: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    """By the names of `PATRON_COUNTS`."""
+    missing: int = 0
+    """Persons of the source that the file lacks."""
+    moved: int = 0
+    """Persons that only absence or time moved."""
+    held: dict[str, int] = field(default_factory=dict)
+    """Class of change that waits for approval: how many persons."""
+    plan_hash: str = ""
+    """Under which it waits; empty where nothing does."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to decide: about the file, or about a class of its changes."""
+        return self.state == "held" or bool(self.held)
+
+
+UPDATE_COUNTS = ("created", "changed", "unchanged", "held", "refused")
+
+
+@dataclass(frozen=True)
+class UpdateSummary:
+    """Instant updates of one source since the last report. Says nothing about any person."""
+
+    source: str
+    institution: str
+    updates: dict[str, int] = field(default_factory=dict)
+    """By the names of `UPDATE_COUNTS`."""
+    held: dict[str, int] = field(default_factory=dict)
+    """Class of change that waits for approval: how many updates."""
+    plan_hash: str = ""
+    """Under which they wait; empty where none does."""
+    reason: str = ""
+    """Why, in words."""
+
+    @property
+    def name(self) -> str:
+        """Whose updates these are."""
+        return self.source
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to decide."""
+        return bool(self.held)

@@ -1,4 +1,4 @@
-"""Starting runs of `supplier-ingest` for what waits: the door to Prefect's API for the sweep and the watcher.
+"""Starting runs for what waits in the landing zone: the door to Prefect's API for the sweep and the watcher.
 
 A run's idempotency key is its plan's key, so that the same files asked for twice give one run. Where that run has ended
 and the work is still there, the next attempt has the key of the work and of the run before it, after a pause that
@@ -24,9 +24,8 @@ from prefect.client.schemas.objects import DeploymentStatus, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from tasks.landing.starts import Start, pause_after
+from tasks.landing.starts import SENDER_PARAMETER, SUPPLIERS_FLOW, Start, pause_after
 
-DEPLOYMENT = "supplier-ingest/supplier-ingest"
 PASSED = "Passed"
 """State of a run that found another one at work (flows/pipeline.py): it is followed at once."""
 LOST_AFTER = timedelta(minutes=10)
@@ -49,17 +48,17 @@ class Started:
 
 
 def is_served() -> bool:
-    """Whether the deployment exists and somebody looks for its runs."""
+    """Whether the deployment of the ingest exists and somebody looks for its runs."""
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_deployment_by_name(DEPLOYMENT)
+            found = client.read_deployment_by_name(deployment_of(SUPPLIERS_FLOW))
         except ObjectNotFound:
             return False
     return not found.paused and found.status == DeploymentStatus.READY
 
 
 def start_runs(starts: Iterable[Start], *, tag: str, now: datetime | None = None) -> list[Started]:
-    """Start a run of the deployment for each; a sender for which one is about to start is left to that one.
+    """Start a run of its flow's deployment for each; a sender for which one is about to start is left to that one.
 
     `tag` says in the UI who asked. Raises `ObjectNotFound` where the deployment does not exist.
     """
@@ -68,13 +67,22 @@ def start_runs(starts: Iterable[Start], *, tag: str, now: datetime | None = None
         return []
     moment = now or datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(DEPLOYMENT)
-        busy = _about_to_start(client, deployment)
-        return [_start(client, deployment, each, tag, moment) for each in wanted if each.sender not in busy]
+        deployments = {flow: client.read_deployment_by_name(deployment_of(flow)) for flow in _flows(wanted)}
+        busy = frozenset[str]().union(*(_about_to_start(client, each) for each in deployments.values()))
+        return [_start(client, deployments[each.flow], each, tag, moment) for each in wanted if each.sender not in busy]
+
+
+def deployment_of(flow: str) -> str:
+    """Name of a flow's deployment, as Prefect knows it."""
+    return f"{flow}/{flow}"
+
+
+def _flows(starts: Iterable[Start]) -> list[str]:
+    return list(dict.fromkeys(each.flow for each in starts))
 
 
 def _about_to_start(client: SyncPrefectClient, deployment: DeploymentResponse) -> frozenset[str]:
-    """Suppliers for which a run waits to be taken by a worker, or has just begun; then it holds its supplier's turn."""
+    """Senders for which a run waits to be taken by a worker, or has just begun; then it holds its sender's turn."""
     moment = datetime.now(UTC)
     wanted = FlowRunFilter(
         state=FlowRunFilterState(
@@ -84,7 +92,8 @@ def _about_to_start(client: SyncPrefectClient, deployment: DeploymentResponse) -
     )
     only = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
     runs = client.read_flow_runs(flow_run_filter=wanted, deployment_filter=only, limit=_PAGE)
-    return frozenset(str(each.parameters.get("supplier")) for each in runs if is_beginning(each, moment))
+    whose = [each.parameters for each in runs if is_beginning(each, moment)]
+    return frozenset(str(each[name]) for each in whose for name in SENDER_PARAMETER.values() if name in each)
 
 
 def is_beginning(run: FlowRun, moment: datetime) -> bool:
@@ -104,7 +113,7 @@ def _start(client: SyncPrefectClient, deployment: DeploymentResponse, start: Sta
     for _ in range(LONGEST_CHAIN):
         run = client.create_flow_run_from_deployment(
             deployment.id,
-            parameters={"supplier": start.sender, "uris": list(start.uris)},
+            parameters=start.parameters,
             tags=[*deployment.tags, tag, start.sender],
             idempotency_key=key,
         )

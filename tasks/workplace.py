@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 from config.reading import read_register
 from config.settings import Settings, load_settings
 from schemas.errors import UsageError
+from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
 from schemas.register.suppliers import Supplier
 from tasks.landing.opening import open_zone
 from tasks.landing.unpack import UnpackLimits
 from tasks.landing.zone import LandingZone
+from tasks.salt import salt_in
 from tasks.warehouse.engine import Warehouse, connect
 
 
@@ -47,6 +49,12 @@ class Workplace:
         """How far a packed delivery may unfold."""
         return UnpackLimits(self.settings.max_members, self.settings.max_ratio, self.settings.max_unpacked_bytes)
 
+    @cached_property
+    def patron_salt(self) -> bytes:
+        """The secret of the keyed hashes that stand for persons, the same for as long as the warehouse lives."""
+        given = self.settings.patron_salt
+        return given.get_secret_value().encode() if given else salt_in(self.settings.home)
+
     @property
     def now(self) -> datetime:
         """This moment, in UTC."""
@@ -56,6 +64,14 @@ class Workplace:
     def today(self) -> date:
         """The business date: as set, or the calendar's in the consortium's time zone."""
         return self.settings.today or datetime.now(ZoneInfo(self.settings.timezone)).date()
+
+    def patron_source(self, code: str) -> PatronSource:
+        """A patron source of the register. Raises `UsageError` for an unknown code."""
+        found = self.register.patron_source_by_code.get(code)
+        if found is None:
+            known = ", ".join(sorted(self.register.patron_source_by_code))
+            raise UsageError(f"no patron source has the code {code!r}", remedy=f"known are {known}")
+        return found
 
     def supplier(self, code: str) -> Supplier:
         """A supplier of the register. Raises `UsageError` for an unknown code."""

@@ -20,6 +20,7 @@ from deployments.cli import (
     export,
     ingest,
     init,
+    patrons,
     plans,
     review,
     serve,
@@ -61,6 +62,7 @@ def build() -> typer.Typer:
     ingest.register(app)
     sweep.register(app)
     export.register(app)
+    app.add_typer(patrons.app, name="patrons")
     app.add_typer(review.app, name="review")
     app.add_typer(plans.app, name="plans")
     undo.register(app)

@@ -38,18 +38,21 @@ def prepare_home() -> dict[str, Any]:
     from tasks.warehouse.migrate import migrate
 
     settings = place.settings()
-    suppliers = sorted(place.register(settings).supplier_by_code)
+    register = place.register(settings)
+    suppliers, patron_sources = sorted(register.supplier_by_code), sorted(register.patron_source_by_code)
+    senders = sorted(register.files_by_sender)
     zone = open_zone(settings.landing_url)
     warehouse = connect(settings.warehouse_url.get_secret_value())
     try:
         migration = migrate(warehouse)
     finally:
         warehouse.dispose()
-    zone.prepare([*suppliers, "catalogue"])
+    zone.prepare([*senders, "catalogue"])
     return {
         "home": str(settings.home),
         "warehouse": settings.warehouse_shown,
         "migration": migration,
         "landing_zone": settings.landing_url,
         "suppliers": suppliers,
+        "patron_sources": patron_sources,
     }

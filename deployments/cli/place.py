@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from schemas.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from schemas.register.patron_sources import PatronSource
     from schemas.register.register import Register
     from schemas.register.suppliers import Supplier
     from tasks.warehouse.engine import Warehouse
@@ -88,6 +90,26 @@ def known_supplier(code: str, of: Register) -> Supplier:
     raise UsageError(
         f"no supplier has the code {code!r}", field="--supplier", remedy=f"{hint}known codes: {', '.join(known)}"
     )
+
+
+def known_patron_source(code: str, of: Register) -> PatronSource:
+    """The patron source `code`. Raises `UsageError` with the known codes and the nearest one."""
+    found = of.patron_source_by_code.get(code)
+    if found is not None:
+        return found
+    known = sorted(of.patron_source_by_code)
+    near = difflib.get_close_matches(code.upper(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(
+        f"no patron source has the code {code!r}", field="--source", remedy=f"{hint}known codes: {', '.join(known)}"
+    )
+
+
+def set_today(day: date) -> None:
+    """Make `day` the business date of this command, and of every process that it starts."""
+    from config.settings import variable_of
+
+    os.environ[variable_of("today")] = day.isoformat()
 
 
 def known_sigel(sigel: str, of: Register) -> str:

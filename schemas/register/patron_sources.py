@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -180,6 +181,7 @@ class PatronSource(RegisterModel):
     file: PatronFileRules = Field(PatronFileRules(), description="Checks of a file")
     raw_days: int = Field(14, ge=1, le=400, description="Days after which what came is shredded")
     rhythm: Rhythm | None = Field(None, description="When it delivers; missing: nothing is expected")
+    expected_from: date | None = Field(None, description="First day on which `rhythm` counts; missing: not yet")
 
     @field_validator("constants")
     @classmethod

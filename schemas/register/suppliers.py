@@ -43,7 +43,7 @@ class FileRules(RegisterModel):
     example: str | None = Field(None, description="A name that keeps the pattern, shown where a name breaks it")
     marker: str | None = Field(
         None,
-        pattern=r"^\.[A-Za-z0-9]{1,20}$",
+        pattern=r"^\.[A-Za-z0-9.]{1,30}$",
         description="Suffix of the empty file that says that a file is whole: `.done`; without one, quiet says it",
     )
 

@@ -44,6 +44,7 @@ core_patron = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, comment="Rises with each change"),
     sa.Column("delivery_id", big_id(), comment="The delivery that changed it last; null: an edit, a lock, an update"),
     sa.Column("read_back_hash", sa.LargeBinary, comment="16 bytes: of its record in the last read-back"),
+    sa.Column("sent_hash", sa.LargeBinary, comment="16 bytes: of the document that was sent last"),
     sa.Column("sent_version", sa.Integer, nullable=False, server_default="0", comment="Version last composed"),
     sa.Column("acknowledged_version", sa.Integer, nullable=False, server_default="0", comment="Version seen there"),
     sa.Column("merged_into", big_id(), comment="The person that took its place"),
@@ -51,6 +52,7 @@ core_patron = sa.Table(
     sa.Column("updated_at", UtcInstant, nullable=False),
     sa.Index(None, "institution", "primary_key"),
     sa.Index(None, "institution", "look_on"),
+    sa.Index(None, "read_back_hash"),
     comment="A person at one institution, as it is now",
 )
 
@@ -234,6 +236,7 @@ core_patron_out = sa.Table(
     sa.Column("uri", sa.Text, nullable=False, comment="Where the file is"),
     code_column("sha256", "Of the file"),
     count("persons", "Users in it"),
+    count("renewed", "Of these, those whose document is another one than was sent before"),
     code_column("state", "made, acknowledged"),
     sa.Column("made_at", UtcInstant, nullable=False, comment="When it was made"),
     sa.Column("acknowledged_at", UtcInstant, comment="A read-back that is newer shows its users as they were sent"),
@@ -323,12 +326,15 @@ raw_patron_receipt = sa.Table(
     sa.Column("reason", sa.Text, comment="In words; says nothing about the person"),
     sa.Column("person_id", big_id(), comment="The person"),
     sa.Column("version", sa.Integer, comment="Version of the person that it made; null: no change"),
+    sa.Column("plan_hash", key_text(), comment="Plan under which it waits, or waited, for approval"),
     sa.Column("run_id", key_text(), comment="The run of patron-update that reported it"),
     sa.Column("received_at", UtcInstant, nullable=False, comment="When it came"),
     sa.Column("committed_at", UtcInstant, comment="When it was carried out"),
     sa.UniqueConstraint("institution", "idempotency_key"),
     sa.Index(None, "state"),
     sa.Index(None, "run_id"),
+    sa.Index(None, "plan_hash"),
+    sa.Index(None, "received_at"),
     comment="Instant updates: what was asked, and what became of it",
 )
 

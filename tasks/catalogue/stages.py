@@ -44,6 +44,8 @@ from tasks.warehouse.planner import joined_as_sets
 from tasks.warehouse.turns import turn
 from tasks.workplace import Workplace, workplace
 
+PATRONS = "patron-sync"
+"""The flow whose plans tasks/patrons carries out."""
 APPROVAL_WAITS_SECONDS = 600
 """How long an approval waits for the run that is loading the same sender's deliveries."""
 
@@ -319,7 +321,8 @@ def decide_plan(plan_hash: str, decision: str, by: str, change_class: str | None
         decide = approve if decision == "approve" else reject_plan
         decided = decide(connection, plan_hash, by, place.now, change_class)
         senders = [delivery(connection, each).sender for each in decided.delivery_ids]
-    held = tuple(dict.fromkeys(senders)) if any(each.startswith("quality:") for each in decided.change_classes) else ()
+    is_gate = decided.flow != PATRONS and any(each.startswith("quality:") for each in decided.change_classes)
+    held = tuple(dict.fromkeys(senders)) if is_gate else ()
     said = {decided.plan_hash: f"{decided.state}: {', '.join(decided.change_classes)}"}
     return Carried(list(decided.delivery_ids), said, {}, held)
 
@@ -334,7 +337,7 @@ def apply_plan(decided: Carried) -> Carried:
             rows = show(connection, plan_hash)
         for row in rows:
             change_class = row._mapping["class"]
-            if row.delivery_id is None or change_class.startswith("quality:"):
+            if row.delivery_id is None or row.flow == PATRONS or change_class.startswith("quality:"):
                 continue
             what = f"{change_class} of delivery {row.delivery_id}"
             if row.state == PlanState.APPROVED:

@@ -1,7 +1,6 @@
 """Which feeds the register expects, what came of each, and the rows that keep what was found.
 
-Reading is three statements whatever the number of feeds and deliveries; the rules are rhythm.py's. A patron source will
-be a feed of another kind: `feeds_of` and the reading are all that it needs.
+Reading is three statements whatever the number of feeds and deliveries; the rules are rhythm.py's.
 """
 
 from __future__ import annotations
@@ -21,18 +20,24 @@ from schemas.warehouse.core import core_feed_check
 from schemas.warehouse.raw import raw_delivery, raw_delivery_name
 from tasks.landing.rhythm import Came, Feed, FeedVerdict, Turn, in_words, judge, turns
 
-SUPPLIER = "supplier"
+SUPPLIER, PATRON = "supplier", "patron"
 Key = tuple[str, str]
 """(kind, sender)"""
 
 
 def feeds_of(register: Register) -> list[Feed]:
     """Everything of which the register says when it comes."""
-    return [
+    suppliers = [
         Feed(SUPPLIER, each.code, each.name, each.rhythm, each.agreement_from, each.agreement_to)
         for each in register.suppliers
         if each.rhythm is not None
     ]
+    patrons = [
+        Feed(PATRON, each.code, each.name, each.rhythm, each.expected_from)
+        for each in register.patron_sources
+        if each.rhythm is not None and each.expected_from is not None
+    ]
+    return suppliers + patrons
 
 
 def judge_feeds(connection: Connection, feeds: Sequence[Feed], zone: ZoneInfo, now: datetime) -> list[FeedVerdict]:

@@ -12,6 +12,8 @@ from schemas.warehouse.core import core_plan
 from schemas.warehouse.raw import raw_delivery, raw_progress
 
 UNFINISHED = (DeliveryState.RECEIVED, DeliveryState.STAGED, DeliveryState.MATCHED, DeliveryState.LOADED)
+DROPPED = ("supplier", "patron")
+"""Kinds of deliveries that a file that is dropped becomes."""
 PROOF = "prove"
 """As in tasks/batch.py: its row in the progress says that the delivery adds up."""
 
@@ -32,7 +34,7 @@ def left_of(connection: Connection, sender: str) -> list[int]:
 
 
 def left_by_sender(connection: Connection) -> dict[str, list[str]]:
-    """What a run without files would take up, for each supplier that has such: each delivery, and how it stands.
+    """What a run without files would take up, for each sender that has such: each delivery, and how it stands.
 
     A held one counts once nothing about it waits for a decision any more.
     """
@@ -43,7 +45,11 @@ def left_by_sender(connection: Connection) -> dict[str, list[str]]:
     is_decided = sa.and_(raw_delivery.c.state == DeliveryState.HELD, sa.not_(waits))
     rows = connection.execute(
         sa.select(raw_delivery.c.sender, raw_delivery.c.delivery_id, raw_delivery.c.state, raw_delivery.c.hold_reason)
-        .where(_is_suppliers(), sa.or_(raw_delivery.c.state.in_(UNFINISHED), is_decided, _is_rejected_unproved()))
+        .where(
+            sa.not_(raw_delivery.c.is_preview),
+            raw_delivery.c.kind.in_(DROPPED),
+            sa.or_(raw_delivery.c.state.in_(UNFINISHED), is_decided, sa.and_(_is_suppliers(), _is_rejected_unproved())),
+        )
         .order_by(raw_delivery.c.delivery_id)
     )
     found: dict[str, list[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from tasks.landing.left_behind import left_by_sender, left_of
 from tasks.landing.looking import Look, look, stale_markers, within
 from tasks.landing.pruning import remove_old_files as remove_older
 from tasks.landing.receiving import Receiving, receive_file
-from tasks.landing.starts import Start, plan_starts
+from tasks.landing.starts import PATRONS_FLOW, Start, plan_starts
 from tasks.landing.waiting import as_markdown as waiting_as_markdown
 from tasks.landing.zone import NotLandedError
 from tasks.stage import run_id, stage, stage_logger
@@ -115,13 +116,13 @@ def _delete_stale_markers(place: Workplace, supplier: str, marker: str | None) -
 
 @stage()
 def look_for_work(days: int | None = None) -> list[Start]:
-    """See which suppliers have whole files waiting, or deliveries that a run left, and nobody at work on them.
+    """See which senders have whole files waiting, or deliveries that a run left, and nobody at work on them.
 
     With `days`, files whose business date is longer ago are left alone. Looks twice where files wait: one that grows
     under an old time is seen by that.
     """
     place = workplace()
-    files = {each.code: each.file for each in place.register.suppliers}
+    files = place.register.files_by_sender
     quiet = place.settings.stable_seconds
     seen = look(place.zone.waiting(), files, place.now, quiet)
     if seen.taken:
@@ -140,14 +141,26 @@ def what_to_start(place: Workplace, seen: Look) -> list[Start]:
     """The runs to start for a look at the landing zone: the plan that the sweep and the watcher share."""
     with place.warehouse.read() as connection:
         unfinished = left_by_sender(connection)
-        busy = {each.removeprefix("supplier:") for each in taken_subjects(connection)}
-    known = {sender: left for sender, left in unfinished.items() if sender in place.register.supplier_by_code}
-    return plan_starts(seen.taken, known, busy)
+        busy = {each.partition(":")[2] for each in taken_subjects(connection)}
+    known = {sender: left for sender, left in unfinished.items() if sender in place.register.files_by_sender}
+    starts = plan_starts(seen.taken, known, busy)
+    return [_of_its_flow(place, each) for each in starts]
+
+
+def _of_its_flow(place: Workplace, start: Start) -> Start:
+    """The start with the flow that takes it: an export of a library system goes to its institution's first source."""
+    if start.sender in place.register.patron_source_by_code:
+        return replace(start, flow=PATRONS_FLOW)
+    institution = next((each.institution for each in place.register.patron_targets if each.code == start.sender), None)
+    if institution is None:
+        return start
+    sources = [each.code for each in place.register.patron_sources if each.institution == institution]
+    return replace(start, flow=PATRONS_FLOW, by_run_of=sources[0])
 
 
 @stage()
 def start_runs(starts: list[Start]) -> Counter[str]:
-    """Start one run of `supplier-ingest` a supplier, with everything that waits; the same files give the same run."""
+    """Start one run a sender, with everything that waits; the same files give the same run."""
     started = starting.start_runs(starts, tag="sweep")
     for each in started:
         stage_logger().info("%s: %s (run %s)", each.sender, each.said, each.flow_run_id)

@@ -20,6 +20,9 @@ MOST_URI_BYTES = 250_000
 """Prefect refuses parameters over some 500 KB."""
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=6)
+SUPPLIERS_FLOW, PATRONS_FLOW = "supplier-ingest", "patron-sync"
+SENDER_PARAMETER = {SUPPLIERS_FLOW: "supplier", PATRONS_FLOW: "source"}
+"""Flows that take what is dropped, and the parameter that says whose files they are to take."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ class Start:
     """The same for the same files and the same unfinished deliveries."""
     later: int = 0
     """Files of the sender that the next run takes."""
+    flow: str = SUPPLIERS_FLOW
+    """The flow that takes this sender's files."""
+    by_run_of: str = ""
+    """Whose run takes them, where that is not the sender's own: it looks for them by itself."""
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What the run is started with."""
+        if self.by_run_of:
+            return {SENDER_PARAMETER[self.flow]: self.by_run_of, "uris": []}
+        return {SENDER_PARAMETER[self.flow]: self.sender, "uris": list(self.uris)}
 
 
 def plan_starts(

@@ -21,7 +21,7 @@ from tasks.landing.fingerprint import fingerprint
 from tasks.landing.keys import Area, check_key, check_part, printable, safe_name
 from tasks.landing.zone import LandedFile, LandingZone, RefusedFile
 
-UNKNOWN_SENDER = "no supplier has this code"
+UNKNOWN_SENDER = "no sender has this code"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def of_strangers(zone: LandingZone, files: Iterable[LandedFile], known: Iterable
         except SamkatError as error:
             found.append(Stray(path, printable(each.sender), f"{UNKNOWN_SENDER}; it {error.cause}", error.remedy or ""))
             continue
-        remedy = f"enter the supplier in the register, or move the file to a known one's folder: {codes}"
+        remedy = f"enter the sender in the register, or move the file to a known one's folder: {codes}"
         key = stray_key(each.sender, sha256, each.name)
         found.append(Stray(path, printable(each.sender), UNKNOWN_SENDER, remedy, sha256, each.uri, key))
     return found

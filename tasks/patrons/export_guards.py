@@ -71,6 +71,21 @@ class Written(NamedTuple):
 NOTHING_WRITTEN: Final = Written()
 
 
+class Compared(NamedTuple):
+    """Some of the persons whom Samkat knows, held against what the export shows of them."""
+
+    persons: int = 0
+    written: Mapping[str, int] = {}
+    """Path: persons whose document has a value in it."""
+    shown: Mapping[str, int] = {}
+    """Path: those of them of whom the export shows one."""
+
+
+NOT_COMPARED: Final = Compared()
+ENOUGH_COMPARED: Final = 50
+"""From so many persons on the comparison counts, and no longer the shares of the export before."""
+
+
 def exported_at(
     name: str, target: PatronTarget, zone: ZoneInfo, arrived_at: datetime, manifest: bytes | None = None
 ) -> ExportTime:
@@ -105,6 +120,7 @@ def judge_export(
     written: Written = NOTHING_WRITTEN,
     manifest: Manifest | None = None,
     unplaced: int = 0,
+    compared: Compared = NOT_COMPARED,
 ) -> list[ExportFinding]:
     """All findings of one export, in the order in which they are to be told; none: it is the read-back.
 
@@ -121,6 +137,10 @@ def judge_export(
         file=target.export.file_rules,
     )
     findings = [ExportFinding(*each) for each in judge_file(facts, as_source, last, manifest)]
+    if compared.persons >= ENOUGH_COMPARED:
+        # What Samkat sent since can empty a path of itself: what it wrote is the measure, not the export before.
+        findings = [each for each in findings if each.rule != "null_rate"]
+        findings += _by_comparison(compared, target.export.null_window)
     findings += _by_time(exported, now, hours, last_at)
     if last is not None and written.since_last and facts.sha256 == last.sha256:
         text = "it is the same as last time, though users were written since: it was not made anew"
@@ -158,6 +178,16 @@ def _by_written(facts: FileFacts, target: PatronTarget, written: Written) -> lis
         if persons > MISSING_AT_LEAST and not is_hidden:
             text = f"written for {persons:,} persons, and no user has it: not_exported of the register, if that is so"
             findings.append(ExportFinding("unseen", text, path))
+    return findings
+
+
+def _by_comparison(compared: Compared, window: float) -> list[ExportFinding]:
+    findings = []
+    for path, written in sorted(compared.written.items()):
+        hidden = written - compared.shown.get(path, 0)
+        if hidden > window * compared.persons:
+            text = f"{hidden:,} of {compared.persons:,} persons who were compared have lost it since it was written"
+            findings.append(ExportFinding("null_rate", text, path))
     return findings
 
 

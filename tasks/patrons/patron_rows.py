@@ -32,8 +32,8 @@ PERSON_COLUMNS: Final = (
     *("person_id", "institution", "primary_id", "primary_key", "account_type", "user_group", "family_name"),
     *("given_name", "email", "state", "state_since", "not_before", "expires_on", "expiry_rule", "purge_on"),
     *("grace_until", "look_on", "is_confidential", "is_desk_stub", "affiliations", "protected", "document"),
-    *("version", "delivery_id", "read_back_hash", "sent_version", "acknowledged_version", "merged_into"),
-    *("created_at", "updated_at"),
+    *("version", "delivery_id", "read_back_hash", "sent_hash", "sent_version", "acknowledged_version"),
+    *("merged_into", "created_at", "updated_at"),
 )
 SOURCE_COLUMNS: Final = (
     *("person_id", "source", "institution", "content_hash", "policy_version", "needs_merge", "filled", "said"),
@@ -61,6 +61,7 @@ class Stored(NamedTuple):
     created_at: datetime
     updated_at: datetime
     delivery_id: int | None
+    sent_hash: bytes | None = None
     sent_version: int = 0
     acknowledged_version: int = 0
 
@@ -76,7 +77,7 @@ def person_row(person: PersonRecord, person_id: int, stored: Stored, day: date) 
         affiliations_to_json(person),
         protected_to_json(person.locks, day) if person.locks else "[]",
         document_of(person),
-        *(person.version, stored.delivery_id, person.read_back_hash),
+        *(person.version, stored.delivery_id, person.read_back_hash, stored.sent_hash),
         *(stored.sent_version, stored.acknowledged_version, person.merged_into),
         *(stored.created_at, stored.updated_at),
     )

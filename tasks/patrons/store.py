@@ -49,7 +49,7 @@ from tasks.patrons.records import IdentifierRow, LockRow, PersonRecord, SourceRe
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.ids import take_ids
 
-_STORED = ("created_at", "updated_at", "delivery_id", "sent_version", "acknowledged_version")
+_STORED = ("created_at", "updated_at", "delivery_id", "sent_hash", "sent_version", "acknowledged_version")
 _VERSION = ("person_id", "version", "image")
 
 

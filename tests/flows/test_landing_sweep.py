@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,10 +15,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Pending, Running, Scheduled, State
 
-from flows.landing_sweep import landing_sweep
-from flows.supplier_ingest import supplier_ingest
+from flows.landing_sweep import FLOWS, landing_sweep
 from tasks import starting
-from tasks.landing.starts import Start
+from tasks.landing.starts import SENDER_PARAMETER, Start
 from tasks.workplace import Workplace
 from tests.flows.runs import run
 from tests.warehouse.pipeline import land
@@ -141,5 +141,7 @@ def test_a_run_is_beginning_until_it_must_have_its_turn_or_be_lost(
     assert starting.is_beginning(run_seen, state.timestamp + timedelta(seconds=seconds)) is is_beginning
 
 
-def test_the_flow_of_the_deployment_is_the_one_that_is_started(work) -> None:
-    assert f"{supplier_ingest.name}/{supplier_ingest.name}" == starting.DEPLOYMENT
+def test_each_flow_that_is_started_takes_its_sender_and_files() -> None:
+    assert {name: each.name for name, each in FLOWS.items()} == {name: name for name in SENDER_PARAMETER}
+    for name, each in FLOWS.items():
+        assert {SENDER_PARAMETER[name], "uris"} <= signature(each.fn).parameters.keys()

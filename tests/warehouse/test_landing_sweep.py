@@ -101,7 +101,7 @@ def test_an_unknown_senders_file_goes_to_quarantine_and_the_operator_hears_of_it
     os.symlink("/etc/hostname", root.parent / "NORDBOK" / "link.mrc")
     assert dict(report_strays.fn()) == {"stray": 1, "strays": 3, "quarantined": 1}
     assert strays(place) == [
-        ("NOBODY/day.mrc", "no supplier has this code", True),
+        ("NOBODY/day.mrc", "no sender has this code", True),
         ("NORDBOK/link.mrc", "is a symbolic link", False),
         ("loose.mrc", "lies outside every sender's folder", False),
     ]
@@ -114,7 +114,7 @@ def test_an_unknown_senders_file_goes_to_quarantine_and_the_operator_hears_of_it
     quarantined = sorted(Path(place.settings.landing_url).glob("quarantine/NOBODY/unknown-sender/*"))
     assert [each.name.split("-", 1)[1] for each in quarantined] == ["day.mrc", "day.mrc.txt"]
     assert quarantined[0].read_bytes() == b"00000nam"
-    assert "no supplier has this code" in quarantined[1].read_text("utf-8")
+    assert "no sender has this code" in quarantined[1].read_text("utf-8")
 
 
 def test_a_stray_that_was_entered_by_a_run_killed_before_the_move_is_moved_and_not_told_again(

@@ -36,6 +36,14 @@ def upgrade() -> None:
     _create_raw_patron_reject()
     _create_stage_patron()
     _create_stage_patron_due()
+    _tell_of_new_kinds()
+
+
+def _tell_of_new_kinds() -> None:
+    """Files of persons are deliveries, and feeds, too; SQLite keeps no comments."""
+    if op.get_context().dialect.name == "postgresql":
+        op.alter_column("raw_delivery", "kind", comment="supplier, catalogue, patron, read_back")
+        op.alter_column("core_feed_check", "kind", comment="supplier, patron")
 
 
 def _create_core_intake_token() -> None:
@@ -112,6 +120,7 @@ def _create_core_patron() -> None:
         sa.Column(
             "read_back_hash", sa.LargeBinary(), nullable=True, comment="16 bytes: of its record in the last read-back"
         ),
+        sa.Column("sent_hash", sa.LargeBinary(), nullable=True, comment="16 bytes: of the document that was sent last"),
         sa.Column("sent_version", sa.Integer(), server_default="0", nullable=False, comment="Version last composed"),
         sa.Column(
             "acknowledged_version", sa.Integer(), server_default="0", nullable=False, comment="Version seen there"
@@ -129,6 +138,7 @@ def _create_core_patron() -> None:
         batch_op.create_index(
             batch_op.f("ix_core_patron_institution_primary_key"), ["institution", "primary_key"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_core_patron_read_back_hash"), ["read_back_hash"], unique=False)
 
 
 def _create_core_patron_change() -> None:
@@ -304,6 +314,13 @@ def _create_core_patron_out() -> None:
         sa.Column("uri", sa.Text(), nullable=False, comment="Where the file is"),
         sa.Column("sha256", KEY, nullable=False, comment="Of the file"),
         sa.Column("persons", sa.Integer(), server_default="0", nullable=False, comment="Users in it"),
+        sa.Column(
+            "renewed",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="Of these, those whose document is another one than was sent before",
+        ),
         sa.Column("state", KEY, nullable=False, comment="made, acknowledged"),
         sa.Column("made_at", UtcInstant(), nullable=False, comment="When it was made"),
         sa.Column(
@@ -556,6 +573,7 @@ def _create_raw_patron_receipt() -> None:
         sa.Column(
             "version", sa.Integer(), nullable=True, comment="Version of the person that it made; null: no change"
         ),
+        sa.Column("plan_hash", KEY, nullable=True, comment="Plan under which it waits, or waited, for approval"),
         sa.Column("run_id", KEY, nullable=True, comment="The run of patron-update that reported it"),
         sa.Column("received_at", UtcInstant(), nullable=False, comment="When it came"),
         sa.Column("committed_at", UtcInstant(), nullable=True, comment="When it was carried out"),
@@ -566,6 +584,8 @@ def _create_raw_patron_receipt() -> None:
         comment="Instant updates: what was asked, and what became of it",
     )
     with op.batch_alter_table("raw_patron_receipt", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_raw_patron_receipt_plan_hash"), ["plan_hash"], unique=False)
+        batch_op.create_index(batch_op.f("ix_raw_patron_receipt_received_at"), ["received_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_raw_patron_receipt_run_id"), ["run_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_raw_patron_receipt_state"), ["state"], unique=False)
 

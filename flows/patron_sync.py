@@ -1,0 +1,48 @@
+"""Persons of an institution: its nightly file becomes changes to patrons, and what staff wrote stays."""
+
+from __future__ import annotations
+
+from flows.pipeline import pipeline
+from schemas.summaries import PatronSummary
+from tasks.notices.stages import notify_patrons, send_notices
+from tasks.patrons.stages import (
+    apply_changes,
+    check_file,
+    plan_changes,
+    preview_changes,
+    prove_rows,
+    receive_files,
+    settle_file,
+    stage_persons,
+    summarise_files,
+    take_read_back,
+    write_out,
+)
+
+
+@pipeline(name="patron-sync", run_name="{source}", timeout_seconds=4 * 3600, turn_at="patron:{source}")
+def patron_sync(
+    source: str, uris: list[str], dry_run: bool = False, again: bool = False, patience_seconds: int = 0
+) -> list[PatronSummary]:
+    """Merge the waiting files of a patron source, the oldest day first, into what staff and other sources have written.
+
+    `uris` are files in the landing zone; with none, what an earlier run left is taken up. A dry run plans everything
+    and changes nothing; `again` takes a file that was reverted. One run a source at a time.
+    """
+    files = receive_files(source, uris, again=again, dry_run=dry_run)
+    if not dry_run:
+        take_read_back(source)  # what staff have written since, before anything is planned
+    for file in files:  # each night is planned from what the night before it has left
+        stage_persons(file)
+        check_file(file)  # what its sender did not promise waits, as a whole
+        plan_changes(file)
+        if not dry_run:
+            apply_changes(file)  # a class of change over its limit waits, the others go on
+            prove_rows(file)
+            settle_file(file)
+    if dry_run:
+        return summarise_files(source, files, preview_changes(files))
+    notify_patrons(files)
+    write_out(source)
+    send_notices()
+    return summarise_files(source, files)

@@ -1,0 +1,384 @@
+"""The plan of a file: what each row would do to its person, computed and stored before anything is written.
+
+Rows first, then the persons whom the file lacks, whom time moves, or of whom an edit is to be looked at. The plan is a
+row a person in stage_patron and stage_patron_due; applying.py carries it out, as far as the guards let it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, cast
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.patrons import ABSENT, Position, QuarantineRule, RejectedRow
+from schemas.register.patron_policy import PatronPolicy
+from schemas.register.patron_sources import PatronSource
+from schemas.warehouse.patrons import (
+    core_patron,
+    core_patron_source,
+    raw_patron_file,
+    raw_patron_reject,
+    stage_patron,
+    stage_patron_due,
+)
+from tasks.patrons.documents import incoming_from_json, plain
+from tasks.patrons.lifecycle import Snapshot
+from tasks.patrons.lookups import place
+from tasks.patrons.person_plan import Change, Occasion, PlannedPerson, plan_absent, plan_due, plan_person
+from tasks.patrons.staging import reject_row
+from tasks.patrons.store import load_records
+from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.engine import Warehouse
+from tasks.warehouse.ledger import Chunk, chunk
+
+PLAN, PLAN_DUE = "plan", "plan-due"
+CHUNK_PLANS = 4_000
+QUARANTINED = "quarantined"
+_REJECT = ("delivery_id", "record_no", "member", "line", "byte_offset", "kind", "rule", "cause", "field", "remedy")
+
+
+@dataclass(frozen=True)
+class PlanningFile:
+    """A file that is planned: whose it is, and by which policy, on which day."""
+
+    delivery_id: int
+    source: PatronSource
+    policy: PatronPolicy
+    own_ranks: dict[str, int]
+    """Precedence of the institution's sources, by code."""
+    day: date
+    salt: bytes | None
+    """Of tombstones; None: there are none."""
+    is_complete: bool
+    failed_rows: int = 0
+    seen_before: date | None = None
+    """Day of the source's file before this one."""
+
+    @property
+    def institution(self) -> str:
+        """Whose persons these are."""
+        return self.source.institution
+
+    @cached_property
+    def occasion(self) -> Occasion:
+        """What the pure rules need to know of this run."""
+        snapshot = Snapshot(self.day, self.is_complete, self.failed_rows)
+        return Occasion(
+            self.day, self.institution, self.source, self.policy, self.own_ranks, snapshot, self.seen_before
+        )
+
+
+def plan_rows(warehouse: Warehouse, file: PlanningFile, now: datetime) -> Counter[str]:
+    """Plan each row of the file that is not as it was merged last; goes on where a killed run stopped."""
+    counts: Counter[str] = Counter()
+    while True:
+        with chunk(warehouse, file.delivery_id, PLAN) as each:
+            if each.is_done:
+                return counts
+            if not each.reached:
+                counts[QUARANTINED] += _quarantine_repeated(each.connection, file.delivery_id)
+            rows = _rows_after(each)
+            counts += _plan_chunk(each.connection, file, rows)
+            if len(rows) < CHUNK_PLANS:
+                each.advance(rows[-1].record_no if rows else each.reached, done_at=now)
+            else:
+                each.advance(rows[-1].record_no)
+
+
+def _rows_after(each: Chunk) -> Sequence[sa.Row[Any]]:
+    return each.connection.execute(
+        sa.select(stage_patron)
+        .where(
+            stage_patron.c.delivery_id == each.delivery_id,
+            stage_patron.c.record_no > each.reached,
+            stage_patron.c.outcome == "",
+        )
+        .order_by(stage_patron.c.record_no)
+        .limit(CHUNK_PLANS)
+    ).all()
+
+
+def _quarantine_repeated(connection: Connection, delivery_id: int) -> int:
+    """Of rows with the same stable id only the first is taken: which of them is right nobody can tell."""
+    first = (
+        sa.select(stage_patron.c.stable_key, sa.func.min(stage_patron.c.record_no).label("record_no"))
+        .where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.stable_key.is_not(None))
+        .group_by(stage_patron.c.stable_key)
+        .having(sa.func.count() > 1)
+        .subquery()
+    )
+    again = connection.execute(
+        sa.select(stage_patron.c.record_no, first.c.record_no.label("first_no"))
+        .join(first, first.c.stable_key == stage_patron.c.stable_key)
+        .where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.record_no > first.c.record_no)
+        .order_by(stage_patron.c.record_no)
+    ).all()
+    rows = [
+        RejectedRow(
+            Position(each.record_no), "repeated", f"its id stands in row {each.first_no} as well", remedy="send it once"
+        )
+        for each in again
+    ]
+    quarantine(connection, delivery_id, rows)
+    return len(rows)
+
+
+def quarantine(connection: Connection, delivery_id: int, rows: Sequence[RejectedRow]) -> None:
+    """Leave rows for a person to look at, with the reason; their neighbours go on."""
+    if not rows:
+        return
+    bulk_insert(connection, raw_patron_reject, _REJECT, [reject_row(delivery_id, each, QUARANTINED) for each in rows])
+    connection.execute(
+        sa.update(stage_patron)
+        .where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.record_no == sa.bindparam("no"))
+        .values(outcome=QUARANTINED, incoming=None),
+        [{"no": each.position.record_no} for each in rows],
+    )
+
+
+def _plan_chunk(connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]]) -> Counter[str]:
+    if not rows:
+        return Counter()
+    planned, refused = plan_some(connection, file, rows, frozenset())
+    quarantine(connection, file.delivery_id, refused)
+    if planned:
+        connection.execute(
+            _UPDATE_ROW,
+            [
+                {
+                    "of_delivery": file.delivery_id,
+                    "no": row.record_no,
+                    "person": each.before.person_id if each.before else None,
+                    "what": outcome_of(each),
+                    "guarded": ",".join(sorted(each.classes)),
+                    "changes": changes_to_json(each.changes) if each.changes else None,
+                }
+                for row, each in planned
+            ],
+        )
+    counts = Counter(outcome_of(each) for _, each in planned)
+    return counts + Counter({QUARANTINED: len(refused)})
+
+
+_UPDATE_ROW = (
+    sa.update(stage_patron)
+    .where(stage_patron.c.delivery_id == sa.bindparam("of_delivery"), stage_patron.c.record_no == sa.bindparam("no"))
+    .values(
+        person_id=sa.bindparam("person"),
+        outcome=sa.bindparam("what"),
+        classes=sa.bindparam("guarded"),
+        plan=sa.bindparam("changes"),
+    )
+)
+
+
+def plan_some(
+    connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]], held: frozenset[Any]
+) -> tuple[list[tuple[sa.Row[Any], PlannedPerson]], list[RejectedRow]]:
+    """What some rows of the file do to their persons as they are now, and the rows that cannot be placed.
+
+    Changes of a class in `held` are not planned to be carried out.
+    """
+    incoming = [incoming_from_json(row.incoming) for row in rows]
+    placed = place(connection, file.institution, file.source.code, incoming, file.policy, file.day, file.salt)
+    records = load_records(connection, {each.person_id for each in placed if each.person_id is not None})
+    taken = _taken_by_others(connection, file.delivery_id, records, {row.record_no for row in rows})
+    planned, refused, seen = [], [], set()
+    for row, person, where in zip(rows, incoming, placed, strict=True):
+        if where.is_quarantined:
+            refused.append(RejectedRow(person.position, cast(QuarantineRule, where.rule), where.why))
+            continue
+        if where.person_id is not None and (where.person_id in taken or where.person_id in seen):
+            refused.append(RejectedRow(person.position, "repeated", "another row of the file is about the same person"))
+            continue
+        seen.add(where.person_id)
+        record = records[where.person_id] if where.person_id is not None else None
+        planned.append((row, plan_person(record, person, file.occasion, held, rekey=where.rekey)))
+    return planned, refused
+
+
+def _taken_by_others(
+    connection: Connection, delivery_id: int, persons: dict[int, Any], but_for: set[int]
+) -> frozenset[int]:
+    """Those of `persons` that other rows of the file are about already."""
+    if not persons:
+        return frozenset()
+    rows = connection.execute(
+        sa.select(stage_patron.c.person_id, stage_patron.c.record_no).where(
+            stage_patron.c.delivery_id == delivery_id,
+            stage_patron.c.person_id.in_(sa.select(_ids(connection, persons).c.value)),
+        )
+    )
+    return frozenset(person_id for person_id, record_no in rows if record_no not in but_for)
+
+
+def _ids(connection: Connection, persons: dict[int, Any]) -> sa.TableValuedAlias:
+    return id_set(connection, persons.keys())
+
+
+def changes_to_json(changes: Sequence[Change]) -> str:
+    """What is planned for one person, as it is stored and hashed."""
+    rows = [
+        [each.path, each.item_type, _stated(each.old), _stated(each.new), each.source, each.rule, each.change_class]
+        for each in changes
+    ]
+    return orjson.dumps(rows).decode()
+
+
+def _stated(value: Any) -> Any:
+    """In a list of its own, so that null and "not there" are two things."""
+    return [] if value is ABSENT else [plain(value)]
+
+
+def outcome_of(planned: PlannedPerson) -> str:
+    """What becomes of a row: created, changed, held (nothing but what waits), kept."""
+    if planned.after is None:
+        return "held"
+    if planned.before is None:
+        return "created"
+    decisions = {each.decision for each in planned.changes}
+    if "applied" in decisions:
+        return "changed"
+    return "held" if "held" in decisions else "kept"
+
+
+def list_due(connection: Connection, file: PlanningFile) -> Counter[str]:
+    """Enter the persons whom the file lacks, and those of the institution whom time may move; again adds nothing."""
+    counts: Counter[str] = Counter()
+    if file.is_complete:
+        counts["absent"] = _enter(connection, file.delivery_id, "absent", _absent(file))
+    counts["due"] = _enter(connection, file.delivery_id, "due", _due(file))
+    return counts
+
+
+def _enter(connection: Connection, delivery_id: int, why: str, persons: sa.Select[Any]) -> int:
+    found = persons.subquery()
+    there = sa.exists().where(
+        stage_patron_due.c.delivery_id == delivery_id, stage_patron_due.c.person_id == found.c.person_id
+    )
+    chosen = sa.select(
+        sa.literal(delivery_id, sa.BigInteger), found.c.person_id, sa.literal(why), sa.literal(""), sa.literal("")
+    ).where(sa.not_(there))
+    return connection.execute(
+        sa.insert(stage_patron_due).from_select(["delivery_id", "person_id", "why", "outcome", "classes"], chosen)
+    ).rowcount
+
+
+def _not_in_file(delivery_id: int, person_id: sa.Column[int]) -> sa.ColumnElement[bool]:
+    return sa.not_(sa.exists().where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.person_id == person_id))
+
+
+def _absent(file: PlanningFile) -> sa.Select[Any]:
+    source, person = core_patron_source, core_patron
+    return (
+        sa.select(source.c.person_id)
+        .join(person, person.c.person_id == source.c.person_id)
+        .where(
+            source.c.source == file.source.code,
+            source.c.left_on.is_(None),
+            person.c.merged_into.is_(None),
+            person.c.state.not_in(["inactive", "erasable", "erased"]),
+            _not_in_file(file.delivery_id, source.c.person_id),
+        )
+    )
+
+
+def _due(file: PlanningFile) -> sa.Select[Any]:
+    person = core_patron
+    return sa.select(person.c.person_id).where(
+        person.c.institution == file.institution,
+        person.c.look_on <= file.day,
+        person.c.merged_into.is_(None),
+        person.c.state != "erased",
+        _not_in_file(file.delivery_id, person.c.person_id),
+    )
+
+
+def plan_the_due(warehouse: Warehouse, file: PlanningFile, now: datetime) -> Counter[str]:
+    """Plan the persons that `list_due` entered; goes on where a killed run stopped."""
+    counts: Counter[str] = Counter()
+    while True:
+        with chunk(warehouse, file.delivery_id, PLAN_DUE) as each:
+            if each.is_done:
+                return counts
+            if not each.reached:
+                list_due(each.connection, file)
+            rows = _due_after(each)
+            planned = plan_some_due(each.connection, file, rows, frozenset())
+            if planned:
+                each.connection.execute(
+                    _UPDATE_DUE,
+                    [
+                        {
+                            "of_delivery": file.delivery_id,
+                            "no": row.person_id,
+                            "what": outcome_of_due(one),
+                            "guarded": ",".join(sorted(one.classes)),
+                            "changes": changes_to_json(one.changes) if one.changes else None,
+                        }
+                        for row, one in planned
+                    ],
+                )
+            counts += Counter(outcome_of_due(one) for _, one in planned)
+            if len(rows) < CHUNK_PLANS:
+                each.advance(rows[-1].person_id if rows else each.reached, done_at=now)
+            else:
+                each.advance(rows[-1].person_id)
+
+
+def _due_after(each: Chunk) -> Sequence[sa.Row[Any]]:
+    return each.connection.execute(
+        sa.select(stage_patron_due)
+        .where(stage_patron_due.c.delivery_id == each.delivery_id, stage_patron_due.c.person_id > each.reached)
+        .order_by(stage_patron_due.c.person_id)
+        .limit(CHUNK_PLANS)
+    ).all()
+
+
+def plan_some_due(
+    connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]], held: frozenset[Any]
+) -> list[tuple[sa.Row[Any], PlannedPerson]]:
+    """What absence and time do to some persons as they are now."""
+    records = load_records(connection, {row.person_id for row in rows})
+    return [
+        (row, (plan_absent if row.why == "absent" else plan_due)(records[row.person_id], file.occasion, held))
+        for row in rows
+        if row.person_id in records
+    ]
+
+
+_UPDATE_DUE = (
+    sa.update(stage_patron_due)
+    .where(
+        stage_patron_due.c.delivery_id == sa.bindparam("of_delivery"),
+        stage_patron_due.c.person_id == sa.bindparam("no"),
+    )
+    .values(outcome=sa.bindparam("what"), classes=sa.bindparam("guarded"), plan=sa.bindparam("changes"))
+)
+
+
+def outcome_of_due(planned: PlannedPerson) -> str:
+    """What becomes of a person whom the file lacks: moved, held, unchanged."""
+    decisions = {each.decision for each in planned.changes}
+    if "applied" in decisions:
+        return "moved"
+    return "held" if "held" in decisions else "unchanged"
+
+
+def failed_rows(connection: Connection, delivery_id: int) -> int:
+    """Rows of a file that could not be read or placed: any of them may be a person who seems to be missing."""
+    return connection.execute(
+        sa.select(sa.func.count()).select_from(raw_patron_reject).where(raw_patron_reject.c.delivery_id == delivery_id)
+    ).scalar_one()
+
+
+def file_row(connection: Connection, delivery_id: int) -> sa.Row[Any]:
+    """The row of raw_patron_file of a delivery."""
+    return connection.execute(sa.select(raw_patron_file).where(raw_patron_file.c.delivery_id == delivery_id)).one()
