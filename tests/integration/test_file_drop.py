@@ -29,17 +29,18 @@ PATIENCE = 4
 
 
 class DropWatcher:
-    """`python -m deployments.watcher` in a process of its own."""
+    """`python -m deployments.watcher` in a process of its own, or what `arguments` tell Python to do instead."""
 
-    def __init__(self, production: Production) -> None:
+    def __init__(self, production: Production, *arguments: str) -> None:
         self.environment = production.environment
+        self.arguments = arguments or ("-m", "deployments.watcher")
         self.log = production.home.parent / "watcher.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "deployments.watcher"],
+                [sys.executable, *self.arguments],
                 env=self.environment,
                 cwd=self.log.parent,
                 stdout=log,
