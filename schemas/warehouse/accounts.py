@@ -95,7 +95,7 @@ core_account_sweep = sa.Table(
     _system(),
     sa.Column("swept_on", sa.Date, nullable=False, comment="The day that it decided for"),
     code_column("purpose", "nightly, retirement"),
-    code_column("state", "planning, planned, applied, reverted"),
+    code_column("state", "planning, planned, guarded, applied, abandoned (another took its place), reverted"),
     flag("is_preview", "A dry run: nothing was done, and its rows go"),
     sa.Column("rules_version", key_text(), nullable=False, comment="Of the system's rules: sha256"),
     sa.Column("plan_hash", key_text(), comment="Under which classes of it were held; null: none was"),
@@ -122,7 +122,7 @@ stage_account = sa.Table(
     sa.Column("look_on", sa.Date, comment="After the sweep"),
     code_column("class", "Guarded class of the step; empty: none", server_default=""),
     flag("is_change", "The status or the last valid day changes: a new version"),
-    flag("is_done", "It has been carried out"),
+    flag("is_planned", "It has been looked at"),
     comment="The plan of a sweep, an account a row; what was carried out goes when the sweep is done",
 )
 
@@ -138,6 +138,7 @@ core_account_action = sa.Table(
     sa.Column("due_on", sa.Date, nullable=False, comment="Day on which it was due, or about which it tells"),
     sa.Column("used", sa.Text, nullable=False, comment="JSON: the dates that the rule used"),
     code_column("state", "planned, applied, held, dropped (planned anew, or changed since), reverted"),
+    sa.Column("plan_hash", key_text(), comment="Approval under which it was carried out; null: unasked"),
     sa.Index(None, "account_id"),
     comment="What a sweep did with an account, or told of it: a row an account and rule",
 )

@@ -132,6 +132,7 @@ def _create_core_account_action() -> None:
             nullable=False,
             comment="planned, applied, held, dropped (planned anew, or changed since), reverted",
         ),
+        sa.Column("plan_hash", KEY, nullable=True, comment="Approval under which it was carried out; null: unasked"),
         sa.PrimaryKeyConstraint("sweep_id", "account_id", "seq", name=op.f("pk_core_account_action")),
         comment="What a sweep did with an account, or told of it: a row an account and rule",
     )
@@ -369,7 +370,12 @@ def _create_core_account_sweep() -> None:
         sa.Column("system", KEY, nullable=False, comment="Code of the system in the register"),
         sa.Column("swept_on", sa.Date(), nullable=False, comment="The day that it decided for"),
         sa.Column("purpose", KEY, nullable=False, comment="nightly, retirement"),
-        sa.Column("state", KEY, nullable=False, comment="planning, planned, applied, reverted"),
+        sa.Column(
+            "state",
+            KEY,
+            nullable=False,
+            comment="planning, planned, guarded, applied, abandoned (another took its place), reverted",
+        ),
         sa.Column(
             "is_preview",
             sa.Boolean(),
@@ -425,7 +431,7 @@ def _create_stage_account() -> None:
             comment="The status or the last valid day changes: a new version",
         ),
         sa.Column(
-            "is_done", sa.Boolean(), server_default=sa.false(), nullable=False, comment="It has been carried out"
+            "is_planned", sa.Boolean(), server_default=sa.false(), nullable=False, comment="It has been looked at"
         ),
         sa.PrimaryKeyConstraint("sweep_id", "account_id", name=op.f("pk_stage_account")),
         comment="The plan of a sweep, an account a row; what was carried out goes when the sweep is done",
