@@ -10,7 +10,7 @@ raw_delivery = sa.Table(
     "raw_delivery",
     metadata,
     sa.Column("delivery_id", big_id(), primary_key=True, comment="Surrogate id"),
-    code_column("kind", "supplier, catalogue"),
+    code_column("kind", "supplier, catalogue, patron, read_back"),
     code_column("sender", "Who sent it: supplier code"),
     code_column("sha256", "Of the file as it came"),
     sa.Column("generation", sa.Integer, nullable=False, server_default="0", comment="Rises with each --again"),
@@ -84,6 +84,7 @@ raw_record = sa.Table(
     sa.Column("findings", sa.Text, comment="JSON list of [code, text, field]"),
     sa.Column("normalised", sa.LargeBinary, comment="The bib as the catalogue takes it; null: as it came"),
     sa.Column("content", sa.LargeBinary, nullable=False, comment="The bytes, as they came"),
+    # On PostgreSQL rows stay as they are up to a page (migration 0005); SQLAlchemy has no word for that.
     comment="Every piece between two terminators",
 )
 

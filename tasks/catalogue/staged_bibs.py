@@ -12,6 +12,7 @@ from schemas.marc import Identifier
 from schemas.warehouse.raw import raw_record, record_taken
 from schemas.warehouse.stage import stage_bib, stage_identifier, stage_isbn, stage_verdict
 from tasks.warehouse.bulk import position_set
+from tasks.warehouse.engine import WITH_RECORDS
 
 
 class Waiting(NamedTuple):
@@ -100,6 +101,7 @@ def staged_records(connection: Connection, delivery_id: int, positions: Collecti
         sa.select(raw_record.c.position, record_taken).join(
             wanted,
             sa.and_(wanted.c.delivery_id == raw_record.c.delivery_id, wanted.c.value == raw_record.c.position),
-        )
+        ),
+        execution_options=WITH_RECORDS,
     )
     return {position: bytes(content) for position, content in rows}

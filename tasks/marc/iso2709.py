@@ -44,8 +44,12 @@ def split_pieces(stream: BinaryIO, *, max_piece_bytes: int = MAX_PIECE_BYTES, fi
     blank. A piece in which another record begins (the first one lost its end) comes out as two.
     """
     for offset, content in _between_terminators(stream, max_piece_bytes, first_offset):
-        if len(content) < max_piece_bytes:
-            yield from _pieces(offset, content)
+        size = len(content)
+        if size < max_piece_bytes:
+            if content[:5] == b"%05d" % size:  # a record and nothing beside it, as nearly every piece is
+                yield _new(Piece, (offset, content, ""))
+            else:
+                yield from _pieces(offset, content)
             continue
         for start in range(0, len(content), max_piece_bytes):
             part = content[start : start + max_piece_bytes]
@@ -144,12 +148,13 @@ def _between_terminators(stream: BinaryIO, max_piece_bytes: int, offset: int) ->
         first, *others = chunk.split(RECORD_END)
         kept.append(first)
         kept_size += len(first)
-        for following in others:
-            content = b"".join(kept) + RECORD_END
-            yield offset, content
-            offset += len(content)
-            kept = [following]
-            kept_size = len(following)
+        if others:
+            *between, last = others
+            for each in (b"".join(kept), *between):
+                content = each + RECORD_END
+                yield offset, content
+                offset += len(content)
+            kept, kept_size = [last], len(last)
         if kept_size >= max_piece_bytes:
             whole = b"".join(kept)
             cut = len(whole) - len(whole) % max_piece_bytes

@@ -27,7 +27,7 @@ from tasks.matching.features import MatchFeatures, stored_features
 from tasks.matching.verdict import Judgement, judge
 from tasks.second_process import in_second_process
 from tasks.warehouse.bulk import bulk_insert, id_set, position_set
-from tasks.warehouse.engine import Warehouse, connect
+from tasks.warehouse.engine import WITH_RECORDS, Warehouse, connect
 from tasks.warehouse.ids import current
 from tasks.warehouse.ledger import chunk, set_state
 
@@ -204,7 +204,8 @@ def _incoming_features(
         sa.select(raw_record.c.position, record_taken).join(
             wanted,
             sa.and_(wanted.c.delivery_id == raw_record.c.delivery_id, wanted.c.value == raw_record.c.position),
-        )
+        ),
+        execution_options=WITH_RECORDS,
     )
     return {position: stored_features(content, isbns.get(position, ())) for position, content in rows}
 
@@ -237,6 +238,7 @@ def bib_content(wanted: sa.TableValuedAlias) -> sa.Select[tuple[int, bytes]]:
                 raw_record.c.position == core_bib.c.origin_position,
             ),
         )
+        .execution_options(**WITH_RECORDS)
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, ExecutionContext
 
 BUSY_TIMEOUT_MS = 120_000
 CATALOGUE_LOCK = "catalogue"
@@ -34,13 +34,19 @@ SESSION = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
-    # Of disks that turn, which hold no warehouse any more: with the default of 4 a whole catalogue is read for the sake of
-    # two thousand bibs that an index would have found in a tenth of the time.
+    # The default of 4 is for disks that turn: with it a whole catalogue is read for the sake of two thousand bibs that
+    # an index finds in a tenth of the time.
     "random_page_cost": "1.1",
     # A process that stands still in a transaction (stopped, swapped out) holds everybody up. None thinks so long.
     "idle_in_transaction_session_timeout": "30min",
 }
 """Statements have no time limit: a large one is not a dead one, and the flow has a limit of its own."""
+
+
+_IN_BINARY = "samkat_in_binary"
+WITH_RECORDS = {_IN_BINARY: True}
+"""Execution options of a statement that reads many records: PostgreSQL sends their bytes as they are. As text it writes
+each byte as two digits, for four times as much work on both sides."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,17 @@ class Warehouse:
                 yield connection
 
     @contextmanager
-    def write(self, lock: str | None = None) -> Iterator[Connection]:
-        """A transaction that writes; waits for `lock` first, and keeps it until the commit."""
+    def write(self, lock: str | None = None, wait_seconds: float | None = None) -> Iterator[Connection]:
+        """A transaction that writes; waits for `lock` first, and keeps it until the commit.
+
+        With `wait_seconds` an `OperationalError` where others have it for longer: `away.is_passing` says so, too.
+        """
         with self.engine.connect() as connection:
-            connection = connection.execution_options(samkat_write=True)
+            connection = connection.execution_options(samkat_write=True, samkat_wait_seconds=wait_seconds)
             with connection.begin():
                 if lock is not None and self.is_postgresql:
+                    if wait_seconds is not None:
+                        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(wait_seconds * 1000)}ms'")
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_key(lock))))
                 yield connection
 
@@ -109,6 +120,8 @@ def connect(url: str) -> Warehouse:
 
 
 def _postgresql_engine(url: sa.URL) -> Engine:
+    from psycopg.pq import Format
+
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     given = {name: value for name, value in CONNECTION.items() if name not in url.query}
@@ -125,6 +138,11 @@ def _postgresql_engine(url: sa.URL) -> Engine:
             for name, value in SESSION.items():
                 cursor.execute(f"SET {name} = '{value}'")
         dbapi_connection.commit()
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def _as_asked(_c: Connection, cursor: Any, _s: str, _p: Any, context: ExecutionContext | None, _many: bool) -> None:
+        if context is not None and context.execution_options.get(_IN_BINARY):
+            cursor.format = Format.BINARY
 
     return engine
 
@@ -148,12 +166,21 @@ def _sqlite_engine(url: sa.URL) -> Engine:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "cache_size=-65536",
             "temp_store=MEMORY",
+            # Pages (32 MiB): a chunk writes the same pages again and again, and each checkpoint waits for the disk.
+            "wal_autocheckpoint=4096",
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}").close()
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        is_write = connection.get_execution_options().get("samkat_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("samkat_write", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        seconds = options.get("samkat_wait_seconds")
+        connection.exec_driver_sql(
+            f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS if seconds is None else int(seconds * 1000)}"
+        )
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
