@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import NamedTuple
 
 from schemas.patrons import ABSENT, PREFERRED_LISTS, ListItem
 from schemas.register.patron_limits import PatronChange
 from tasks.patrons.items import (
     ITEM_WORDS,
+    STAFF,
     HeldItem,
     ItemDecision,
     ItemKey,
@@ -84,7 +87,7 @@ def _merge(person: PersonInPlan, path: str, voices: Sequence[Voice], may_clear: 
     written, there = person.lists.get(path, ()), person.items(path)
     locks = item_locks(person, path, voices)
     merged = _merged(person, path, voices, locks, may_clear)
-    items = preferred(person, path, merged.items)
+    items = preferred(person, path, _with_days(person, path, merged.items))
     if items == written and path not in person.current_lists and not merged.decisions:
         return True
     cleared = bool(there) and not items
@@ -167,6 +170,20 @@ def item_locks(person: PersonInPlan, path: str, voices: Sequence[Voice]) -> dict
                 if not row.item_type or key[0] == row.item_type:
                     found[key] = ItemLock("pin", kept.get(key))
     return found
+
+
+def _with_days(person: PersonInPlan, path: str, items: tuple[HeldItem, ...]) -> tuple[HeldItem, ...]:
+    """The same items, each since the day on which one of its owners said it first: in whatever order they speak."""
+    days: dict[tuple[str, ItemKey], date] = {}
+    for code, record in person.sources.items():
+        for item, day in zip(record.lists.get(path, ()), record.item_days.get(path, ()), strict=True):
+            days[code, (item.type, item.key)] = day
+    found = []
+    for each in items:
+        known = [days[owner, each.item_key] for owner in each.owners if (owner, each.item_key) in days]
+        since = min(known) if known and STAFF not in each.owners else each.since
+        found.append(each if since == each.since else replace(each, since=since))
+    return tuple(found)
 
 
 def preferred(person: PersonInPlan, path: str, items: tuple[HeldItem, ...]) -> tuple[HeldItem, ...]:

@@ -42,11 +42,14 @@ def merge_scalars(person: PersonInPlan, paths: Iterable[str], *, is_row: bool = 
     """
     occasion, rules = person.occasion, person.rules
     in_force = person.in_force(rules)
+    locks = person.scalar_locks()
     incoming: dict[str, Value | None] = {}
     said_before: dict[str, Value | None] = {}
     spoken: dict[str, Chosen] = {}
     for path in paths:
-        if path in rules.passive or (not is_row and _stands(person, path, in_force[path].mode)):
+        if path in rules.passive:
+            continue
+        if not is_row and path not in locks and _stands(person, path, in_force[path].mode):
             continue
         found = choice(person.sources, path, occasion)
         if found is None or found.value is ABSENT:
@@ -56,7 +59,7 @@ def merge_scalars(person: PersonInPlan, paths: Iterable[str], *, is_row: bool = 
         was = choice(person.before.sources, path, occasion)
         if was is not None and was.value is not ABSENT:
             said_before[path] = was.value
-    state = PersonState(said_before, person.written, person.current, person.scalar_locks())
+    state = PersonState(said_before, person.written, person.current, locks)
     now = Circumstances(
         person.day,
         occasion.code,
