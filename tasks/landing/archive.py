@@ -13,8 +13,10 @@ from schemas.errors import DeliveryRejectedError
 from tasks.landing.keys import Area, check_key, check_part, safe_name
 from tasks.landing.zone import LandingZone
 
-RejectForm = Literal["records", "errors", "list"]
-"""The three forms in which rejected records go back: as they came, with the error per record, a brief list."""
+RejectForm = Literal["records", "errors", "list", "review"]
+"""The forms in which rejected records go back: as they came, with the error per record, a brief list. Of persons:
+errors and list; `review` is what the institution's staff have to decide.
+"""
 
 Report = Literal["overview", "worklist"]
 """Folders of the area `reports/`."""

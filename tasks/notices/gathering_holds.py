@@ -1,4 +1,7 @@
-"""From the warehouse to the operator's mails: deliveries of which something waits for approval."""
+"""From the warehouse to the operator's mails: deliveries of which something waits for approval.
+
+A file of persons that waits as a whole is told in words of its own: gathering_patrons.py.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,10 @@ from tasks.notices.holds import HeldClass, HeldDelivery
 from tasks.notices.wording import Reason
 from tasks.warehouse.bulk import id_set
 
+PATRON = "patron"
+"""Kind of a delivery of persons."""
+WHOLE_FILE = "file:"
+"""How the classes begin under which a file of persons waits as a whole."""
 _LEDGER = tuple(raw_delivery.c[name] for name in ("kind", "sender", "name", "state"))
 
 
@@ -31,6 +38,7 @@ def held_deliveries(connection: Connection, register: Register, deliveries: Coll
             core_plan.c.delivery_id.in_(sa.select(id_set(connection, deliveries).c.value)),
             core_plan.c.state == PlanState.HELD,
             sa.not_(raw_delivery.c.is_preview),
+            sa.not_(waits_as_whole_file()),
         )
         .order_by(core_plan.c.delivery_id, core_plan.c.plan_hash, change_class)
         .set_label_style(sa.LABEL_STYLE_DISAMBIGUATE_ONLY)
@@ -40,14 +48,28 @@ def held_deliveries(connection: Connection, register: Register, deliveries: Coll
     ]
 
 
+def waits_as_whole_file() -> sa.ColumnElement[bool]:
+    """Whether a row of core_plan, joined to raw_delivery, is about a file of persons as a whole."""
+    begins = core_plan.c["class"].startswith(WHOLE_FILE, autoescape=True)
+    return sa.and_(raw_delivery.c.kind == PATRON, begins)
+
+
+def sender_name(register: Register, kind: str, sender: str) -> str:
+    """Who sent a delivery, as it stands in e-mails; the code where the register no longer has it."""
+    if kind == "catalogue":
+        return register.catalogue.name
+    source = register.patron_source_by_code.get(sender) if kind == PATRON else None
+    return source.name if source else supplier_name(register, sender)
+
+
 def _held(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
     first = classes[0]._mapping
-    is_own = first[raw_delivery.c.kind] == "catalogue"
+    kind = first[raw_delivery.c.kind]
     return HeldDelivery(
         recipient=register.catalogue.operator,
         language=register.catalogue.language,
         delivery_id=first[core_plan.c.delivery_id],
-        supplier_name=register.catalogue.name if is_own else supplier_name(register, first[raw_delivery.c.sender]),
+        supplier_name=sender_name(register, kind, first[raw_delivery.c.sender]),
         file_name=first[raw_delivery.c.name],
         plan_hash=first[core_plan.c.plan_hash],
         is_whole=first[raw_delivery.c.state] == DeliveryState.HELD,
@@ -61,4 +83,5 @@ def _held(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
             )
             for row in classes
         ),
+        words="held_persons" if kind == PATRON else "held",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote
 
 from tasks.notices.layout import render_html, render_text
@@ -24,7 +25,10 @@ class HeldClass:
 
 @dataclass(frozen=True, slots=True)
 class HeldDelivery:
-    """A delivery of which something waits. `is_whole`: nothing of it has been loaded; else the safe part has."""
+    """A delivery of which something waits. `is_whole`: nothing of it has been loaded; else the safe part has.
+
+    `words` is the section of the phrases that is spoken from: `held` of records, `held_persons` of persons.
+    """
 
     recipient: str
     language: str
@@ -34,6 +38,7 @@ class HeldDelivery:
     plan_hash: str
     is_whole: bool
     classes: tuple[HeldClass, ...]
+    words: Literal["held", "held_persons"] = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +61,19 @@ def compose_held(
 ) -> Message:
     """The e-mail to the operator. The same plan is told once; a changed plan has another hash and is told again."""
     phrases = (book or standard_book()).language(held.language)
-    subject = phrases.say("held.subject", delivery=held.delivery_id, supplier=held.supplier_name, file=held.file_name)
+    subject = phrases.say(
+        f"{held.words}.subject", delivery=held.delivery_id, supplier=held.supplier_name, file=held.file_name
+    )
+    commands, links = decisions(held.plan_hash, pages)
     values = {
         "subject": subject,
         "held": held,
-        "classes": [(each, _name(each, phrases), phrases.reason(each.reason, "held_reason")) for each in held.classes],
-        "commands": [(action, f"samkat plans {action} {held.plan_hash}") for action in ("show", "approve", "reject")],
-        "links": [
-            (name, page) for name, page in (("form", pages.form_for(held.plan_hash)), ("run", pages.run)) if page
+        "classes": [
+            (each, _name(each, phrases, held.words), phrases.reason(each.reason, "held_reason"))
+            for each in held.classes
         ],
+        "commands": commands,
+        "links": links,
         "limit": phrases.limit,
         "catalogue_name": catalogue_name,
         "sender": sender,
@@ -81,7 +90,15 @@ def compose_held(
     )
 
 
-def _name(held: HeldClass, phrases: Phrases) -> str:
+def decisions(plan_hash: str, pages: Pages) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """How the operator decides about a plan: (what, command), and (what, page) of Prefect's UI."""
+    commands = [(action, f"samkat plans {action} {plan_hash}") for action in ("show", "approve", "reject")]
+    links = [(name, page) for name, page in (("form", pages.form_for(plan_hash)), ("run", pages.run)) if page]
+    return commands, links
+
+
+def _name(held: HeldClass, phrases: Phrases, words: str) -> str:
     """The class in words, its id behind it: the operator needs both."""
-    known = phrases.say_if_known(f"held_class.{held.change_class.removeprefix('quality:')}")
+    section = "person_class" if words == "held_persons" else "held_class"
+    known = phrases.say_if_known(f"{section}.{held.change_class.removeprefix('quality:')}")
     return f"{known} ({held.change_class})" if known else held.change_class

@@ -6,27 +6,34 @@ with `=`, `+`, `-` or `@` (OWASP: CSV injection).
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from tasks.notices.message import Attachment, printable
 
 _FORMULA = re.compile(r"[\s'\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]")
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?$")
 _EXCEL_CELL = 32_000
+BOM = "\ufeff"
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]], separator: str) -> bytes:
     """The table as bytes. None is an empty cell; a cell longer than Excel takes (32,767) is cut and says so."""
     stream = io.StringIO(newline="")
+    write_csv(stream, columns, rows, separator)
+    return stream.getvalue().encode("utf-8")
+
+
+def write_csv(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]], separator: str) -> None:
+    """Write the table to a text stream (UTF-8, opened with `newline=""`), a row at a time."""
+    stream.write(BOM)
     writer = csv.writer(stream, delimiter=separator, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell(value) for value in row])
-    return codecs.BOM_UTF8 + stream.getvalue().encode("utf-8")
 
 
 def csv_attachment(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]], separator: str) -> Attachment:

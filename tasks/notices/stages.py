@@ -20,6 +20,7 @@ from tasks.notices import telling
 from tasks.notices.filing import file_worklist
 from tasks.notices.gathering_decided import maybe_untold
 from tasks.notices.holds import NO_PAGES, Pages
+from tasks.notices.patron_telling import tell_of_patron_files, tell_of_patron_plan
 from tasks.notices.queue import send_waiting
 from tasks.notices.sending import SmtpSender, mail_sender
 from tasks.stage import run_id, stage, stage_logger
@@ -76,6 +77,23 @@ def notify_held(deliveries: list[int]) -> Counter[str]:
 
 
 @stage()
+def notify_patrons(deliveries: list[int]) -> Counter[str]:
+    """Queue what sources, libraries and the operator are told of these files of persons; each file once.
+
+    Also puts what was not taken, and what staff have to decide, where the institution finds it.
+    """
+    place = workplace()
+    return tell_of_patron_files(place.warehouse, place.zone, teller_of(place), deliveries, pages_of(run_id()))
+
+
+@stage()
+def notify_patron_plan(plan_hash: str) -> Counter[str]:
+    """Queue a digest to each library of what was done to its persons once a plan was approved; a plan once."""
+    place = workplace()
+    return tell_of_patron_plan(place.warehouse, teller_of(place), plan_hash)
+
+
+@stage()
 def notify_decided(deliveries: list[int]) -> Counter[str]:
     """Queue a digest to each library of what was decided about its titles that waited; each decision once.
 
@@ -123,7 +141,7 @@ def _tell_cataloguers(place: Workplace, teller: telling.Teller, *, on_request: b
 def report_strays() -> Counter[str]:
     """Put away what unknown senders dropped, and tell the operator of it and of what can never be taken; once each."""
     place = workplace()
-    files = {each.code: each.file for each in place.register.suppliers}
+    files = place.register.files_by_sender
     strangers = look(place.zone.waiting(), files, place.now, place.settings.stable_seconds).strangers
     strays = of_strangers(place.zone, strangers, files) + of_refused(place.zone.refused())
     return telling.tell_of_strays(place.warehouse, place.zone, teller_of(place), strays)

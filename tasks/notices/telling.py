@@ -34,9 +34,11 @@ from tasks.notices.gathering_corrections import library_corrections
 from tasks.notices.gathering_decided import FIRST_TOLD, LATER_TOLD, decided_digests
 from tasks.notices.gathering_digests import library_digests
 from tasks.notices.gathering_holds import held_deliveries
+from tasks.notices.gathering_patrons import held_files
 from tasks.notices.gathering_rejects import DeliveryRejects, for_supplier, rejects_of
 from tasks.notices.holds import NO_PAGES, Pages, compose_held
 from tasks.notices.message import Message, NoticeKind
+from tasks.notices.patron_holds import compose_held_file
 from tasks.notices.queue import queue_messages
 from tasks.notices.rejects import compose_supplier_rejects
 from tasks.notices.strays import compose_strays
@@ -134,7 +136,12 @@ def _tell_of_batch(
 
 def key_of_run(batch: Iterable[sa.Row[Any]]) -> str:
     """A name for these deliveries told together: the same in every warehouse, and when a killed run is done again."""
-    identities = sorted(f"{row.sender}/{row.sha256}/{row.generation}" for row in batch)
+    return key_of(f"{row.sender}/{row.sha256}/{row.generation}" for row in batch)
+
+
+def key_of(identities: Iterable[str]) -> str:
+    """A short name for things told together, whatever their order."""
+    identities = sorted(identities)
     return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:16]
 
 
@@ -217,13 +224,18 @@ def tell_of_decided(warehouse: Warehouse, teller: Teller, deliveries: Sequence[i
 def tell_of_holds(
     warehouse: Warehouse, teller: Teller, deliveries: Collection[int], pages: Pages = NO_PAGES
 ) -> Counter[str]:
-    """Tell the operator of what waits for approval, each plan once. Returns counts of messages by kind."""
+    """Tell the operator of what waits for approval, each plan once, and of a file of persons its sender as well.
+
+    Returns counts of messages by kind.
+    """
     with warehouse.write() as connection:
         counts: Counter[str] = Counter()
         for held in held_deliveries(connection, teller.register, deliveries):
             message = compose_held(held, teller.catalogue_name, teller.sender, pages)
             counts += teller.queue(connection, [message], delivery_id=held.delivery_id)
-        return counts
+        files = held_files(connection, teller.register, deliveries)
+        messages = (compose_held_file(each, teller.catalogue_name, teller.sender, pages) for each in files)
+        return counts + teller.queue(connection, messages)
 
 
 def tell_of_feeds(warehouse: Warehouse, teller: Teller) -> Counter[str]:

@@ -12,6 +12,9 @@ from tasks.notices.cards import RecordCard, record_card
 from tasks.notices.corrections import CorrectionEffect, CorrectionLine, LibraryCorrection
 from tasks.notices.digest import DigestLine, LibraryDigest
 from tasks.notices.holds import HeldClass, HeldDelivery
+from tasks.notices.patron_digest import PathCounts, PatronDigest
+from tasks.notices.patron_holds import FileFault, HeldPatronFile
+from tasks.notices.patron_rejects import FileRows, PatronRejects
 from tasks.notices.rejects import RejectedFile, RejectedRecord, SupplierRejects
 from tasks.notices.wording import Reason
 from tasks.notices.worklist import Candidate, Evidence, EvidenceKind, ReviewCase, WaitingHolding, Worklist
@@ -169,5 +172,52 @@ def correction(*lines: CorrectionLine, **changes: Any) -> LibraryCorrection:
             CorrectionLine("Husdjur", "Ek, Bo", "9789100000002", "Qm", CorrectionEffect.REMOVED),
             CorrectionLine("Röda rummet", "", "", "Hc", CorrectionEffect.KEPT, Reason("changed_later", "x")),
         ),
+    )
+    return replace(made, **changes)
+
+
+def patron_digest(**changes: Any) -> PatronDigest:
+    made = PatronDigest(
+        library_name="Nordhavets universitetsbibliotek",
+        recipient="biblioteket@nordhavet.example",
+        language="en",
+        source_code="NORUPERS",
+        source_name="Personnel register",
+        run_key="run-1",
+        dates=(DAY,),
+        happened={"created": 12, "changed": 1300, "missing": 4},
+        paths=(PathCounts("emails", 7, 2, 0, 1), PathCounts("last_name", 1293), PathCounts("user_group", 0, 0, 3)),
+        held={"deactivate": 41},
+        rows_rejected=2,
+        rows_quarantined=1,
+        lists=("rejects/NORUPERS/7/errors.csv",),
+        reviews=("rejects/NORUPERS/7/review.csv",),
+    )
+    return replace(made, **changes)
+
+
+def patron_rejects(**changes: Any) -> PatronRejects:
+    made = PatronRejects(
+        source_code="NORUPERS",
+        source_name="Personnel register",
+        recipient="ansatte@nordhavet.example",
+        language="en",
+        run_key="run-1",
+        run_date=DAY,
+        rows=(FileRows("NORUPERS_20251121.txt", 1200, 2, 1, "rejects/NORUPERS/7/errors.csv"),),
+    )
+    return replace(made, **changes)
+
+
+def held_patron_file(**changes: Any) -> HeldPatronFile:
+    made = HeldPatronFile(
+        recipient="drift@samkatalogen.example",
+        language="en",
+        source_name="Personnel register",
+        file_name="NORUPERS_20251121.txt",
+        business_date=DAY,
+        identity="NORUPERS/2025-11-21/ab12/0",
+        faults=(FileFault("count", "480 persons, last time 1,200: more than 15% away"),),
+        plan_hash="9f2c41d0",
     )
     return replace(made, **changes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 
 import pytest
@@ -16,6 +17,9 @@ from tasks.notices.digest import compose_library_digest
 from tasks.notices.feed_report import FeedReport, WrongFeed, compose_feed_report
 from tasks.notices.holds import HeldClass, compose_held
 from tasks.notices.message import Message
+from tasks.notices.patron_digest import compose_patron_digest
+from tasks.notices.patron_holds import FileFault, compose_held_file
+from tasks.notices.patron_rejects import FileNotTaken, FileRows, compose_patron_rejects
 from tasks.notices.rejects import RejectedFile, compose_supplier_rejects
 from tasks.notices.wording import Reason
 from tasks.notices.worklist import compose_worklist
@@ -28,6 +32,9 @@ from tests.unit.notices_samples import (
     digest,
     digest_line,
     held,
+    held_patron_file,
+    patron_digest,
+    patron_rejects,
     rejected,
     rejects,
     review_case,
@@ -80,7 +87,40 @@ def a_feed_report(language: str, text: str = "Husdjur") -> Message:
     return compose_feed_report(FeedReport("drift@x.example", language, at.date(), feeds), CATALOGUE, SENDER)
 
 
-KINDS = [a_digest, some_rejects, a_worklist, a_hold, a_correction, a_feed_report]
+def a_patron_digest(language: str, text: str = "Husdjur") -> Message:
+    message = compose_patron_digest(
+        patron_digest(language=language, library_name=text, source_name=text), CATALOGUE, SENDER
+    )
+    assert message is not None
+    return message
+
+
+def some_patron_rejects(language: str, text: str = "Husdjur") -> Message:
+    rows = (FileRows(text, 1200, 2, 1, f"rejects/{text}/7/errors.csv"),)
+    files = (FileNotTaken(text, date(2026, 3, 2), text),)
+    message = compose_patron_rejects(
+        patron_rejects(language=language, source_name=text, rows=rows, files=files), CATALOGUE, SENDER
+    )
+    assert message is not None
+    return message
+
+
+def a_held_patron_file(language: str, text: str = "Husdjur") -> Message:
+    faults = (FileFault("null_rate", text, "emails"), FileFault(text, text, text))
+    made = held_patron_file(language=language, source_name=text, file_name=text, faults=faults)
+    return compose_held_file(made, CATALOGUE, SENDER)
+
+
+def held_patron_changes(language: str, text: str = "Husdjur") -> Message:
+    classes = (HeldClass("deactivate", 40, 120, 10.0, Reason("odd", text)), HeldClass(text, 1, 2, 0.0, Reason(text)))
+    made = held(language=language, supplier_name=text, file_name=text, classes=classes, words="held_persons")
+    return compose_held(replace(made, is_whole=False), CATALOGUE, SENDER)
+
+
+KINDS = [
+    *(a_digest, some_rejects, a_worklist, a_hold, a_correction, a_feed_report),
+    *(a_patron_digest, some_patron_rejects, a_held_patron_file, held_patron_changes),
+]
 LANGUAGES = ["da", "en", "no", "sv"]
 every_kind = pytest.mark.parametrize("compose", KINDS, ids=lambda each: each.__name__)
 every_language = pytest.mark.parametrize("language", LANGUAGES)

@@ -17,7 +17,7 @@ from schemas.register.matching import MatchingPolicy
 from tasks.catalogue.review import parse_decision
 from tasks.matching.evidence import compare, features_of
 from tasks.matching.verdict import judge
-from tasks.notices import cards, rejects, worklist
+from tasks.notices import cards, patron_lists, rejects, worklist
 from tasks.notices.cards import record_card
 from tasks.notices.decisions import Choice, DecisionLine
 from tasks.notices.gathering_rejects import WHOLE_FILE_RULES
@@ -156,7 +156,11 @@ def test_a_decision_from_the_worklist_is_one_that_the_catalogue_takes(choice: Ch
     assert (taken.verdict, taken.bib_id) == (choice.value, bib_id)
 
 
-@pytest.mark.parametrize("columns", [rejects.CSV_COLUMNS, worklist.CSV_COLUMNS], ids=["rejects", "worklist"])
+@pytest.mark.parametrize(
+    "columns",
+    [rejects.CSV_COLUMNS, worklist.CSV_COLUMNS, patron_lists.ERROR_COLUMNS, patron_lists.REVIEW_COLUMNS],
+    ids=["rejects", "worklist", "rows", "persons"],
+)
 def test_every_column_of_the_files_we_send_is_documented(columns: tuple[str, ...]) -> None:
     page = (TASKS.parent / "docs" / "notices.md").read_text("utf-8")
     documented = set(re.findall(r"`(\w+)`", "\n".join(line for line in page.splitlines() if line.startswith("| `"))))

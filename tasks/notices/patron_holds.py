@@ -1,0 +1,95 @@
+"""A file of persons that is held as a whole: to the operator, who decides, and to its sender, who can put it right.
+
+Each is told once a file, whatever is found besides on a later look at it. Classes of change that wait have the form of
+every other hold (holds.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from tasks.notices.holds import NO_PAGES, Pages, decisions
+from tasks.notices.layout import render_html, render_text
+from tasks.notices.message import Message, NoticeKind, one_line
+from tasks.notices.patron_digest import path_name
+from tasks.notices.wording import PhraseBook, Phrases, standard_book
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """One thing that is wrong with a file. `detail` is in English, and says nothing about any person."""
+
+    rule: str
+    detail: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPatronFile:
+    """A file that waits as a whole. `identity` names its content, and is the same in every warehouse.
+
+    `plan_hash` is empty in what its sender is told: the decision is the operator's.
+    """
+
+    recipient: str
+    language: str
+    source_name: str
+    file_name: str
+    business_date: date
+    identity: str
+    faults: tuple[FileFault, ...]
+    plan_hash: str = ""
+
+    @property
+    def is_for_sender(self) -> bool:
+        """Whether this goes to the file's sender."""
+        return not self.plan_hash
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFault:
+    """A fault in words."""
+
+    fault: str
+    field: str
+    detail: str
+    remedy: str
+
+
+def compose_held_file(
+    held: HeldPatronFile, catalogue_name: str, sender: str, pages: Pages = NO_PAGES, book: PhraseBook | None = None
+) -> Message:
+    """The e-mail to the operator or to the sender of the file; once a file and recipient."""
+    phrases = (book or standard_book()).language(held.language)
+    subject = phrases.say("person_file.subject", source=held.source_name, file=held.file_name)
+    commands, links = ([], []) if held.is_for_sender else decisions(held.plan_hash, pages)
+    values = {
+        "subject": subject,
+        "held": held,
+        "date": phrases.day(held.business_date),
+        "faults": [_shown(each, phrases) for each in held.faults],
+        "commands": commands,
+        "links": links,
+        "catalogue_name": catalogue_name,
+        "sender": sender,
+    }
+    return Message(
+        kind=NoticeKind.HELD,
+        recipient=held.recipient,
+        subject=one_line(subject),
+        language=phrases.code,
+        text=render_text("patron_file", phrases, **values),
+        html=render_html("patron_file", phrases, **values),
+        attachments=(),
+        dedup_key=f"{NoticeKind.HELD}|patrons|{held.identity}|{'sender' if held.is_for_sender else 'operator'}",
+    )
+
+
+def _shown(fault: FileFault, phrases: Phrases) -> ShownFault:
+    return ShownFault(
+        phrases.say_if_known(f"person_fault.{fault.rule}") or fault.rule,
+        path_name(fault.path, phrases) if fault.path else "",
+        fault.detail,
+        phrases.say_if_known(f"person_remedy.{fault.rule}") or phrases.say("person_remedy.file"),
+    )
