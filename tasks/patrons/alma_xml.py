@@ -59,10 +59,12 @@ _NOT_TAKEN = frozenset({"user_roles", "password", "force_password_change", "prox
 class AlmaXmlReader:
     """Reads Alma's user XML of one source."""
 
-    def __init__(self, source: PatronSource) -> None:
+    def __init__(self, source: PatronSource, addressed: Identifier | None = None) -> None:
+        """`addressed`: as in `PersonDraft`."""
         self.ignored: Counter[str] = Counter()
         self.defects: list[str] = []
         self._source = source
+        self._addressed = addressed
         self._empty_is_null = source.empty_elements == "null"
         self._frame = Frame(b"", b"", False)
         self._scalars = {path.name: _reader_of(path.value_type) for path in PATHS.values() if path.kind == "scalar"}
@@ -122,7 +124,7 @@ class AlmaXmlReader:
         try:
             if user is None:
                 raise RowRejectedError("unreadable", "is not well-formed XML", remedy="correct it; neighbours are read")
-            draft = PersonDraft(self._source)
+            draft = PersonDraft(self._source, self._addressed)
             draft.values.update(self._constants)
             self._read(draft, user)
             if isinstance(group := draft.values.get("user_group"), str):

@@ -37,10 +37,12 @@ class RowRejectedError(Exception):
 class PersonDraft:
     """Values, lists, orders and the affiliation of one person of `source`."""
 
-    __slots__ = ("affiliation", "lists", "orders", "rekeyed_from", "source", "values")
+    __slots__ = ("addressed", "affiliation", "lists", "orders", "rekeyed_from", "source", "values")
 
-    def __init__(self, source: PatronSource) -> None:
+    def __init__(self, source: PatronSource, addressed: Identifier | None = None) -> None:
+        """`addressed`: the stable id under which an instant update asks for the person; it need not stand in it."""
         self.source = source
+        self.addressed = addressed
         self.values: dict[str, Value | None] = {}
         self.lists: dict[str, tuple[ListItem, ...]] = {}
         self.orders: tuple[ProtectionOrder, ...] = ()
@@ -104,6 +106,8 @@ class PersonDraft:
                     _day(item.fields.get("valid_to")),
                 )
             )
+        if self.addressed is not None and all(each.type != self.addressed.type for each in found):
+            found.append(self.addressed)
         names = self.source.stable_ids
         stable = [each for each in found if each.type in names and each.status == "ACTIVE"]
         if len(names) > 1:
