@@ -105,6 +105,10 @@ class Settings(BaseSettings):
         min_length=32,
         description="Secret of the keyed hashes that stand for persons, 32 characters or more; none: one made in HOME",
     )
+    intake_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the intake service; set, `samkat serve` runs it too"
+    )
+    intake_rate: float = Field(30.0, gt=0, description="Requests a second that the intake service takes of one token")
     debug: bool = Field(False, description="Show tracebacks with errors, and every line that Prefect logs")
 
     @field_validator("home", "register_folder", "code", mode="after")

@@ -20,6 +20,8 @@ from deployments.cli import (
     export,
     ingest,
     init,
+    intake,
+    patron_updates,  # noqa: F401 - adds its commands to those of patrons
     patrons,
     plans,
     review,
@@ -62,6 +64,7 @@ def build() -> typer.Typer:
     ingest.register(app)
     sweep.register(app)
     export.register(app)
+    intake.register(app)
     app.add_typer(patrons.app, name="patrons")
     app.add_typer(review.app, name="review")
     app.add_typer(plans.app, name="plans")
