@@ -151,14 +151,18 @@ def _compare(
     """Count, by path, of how many persons a value was written, and of how many of them one is shown."""
     readable = [each for each in users if isinstance(each, CurrentPerson) and each.primary_id.key in known]
     records = load_records(connection, {known[each.primary_id.key].person_id for each in readable})
+    compared = 0
     for each in readable:
-        told = document_of(records[known[each.primary_id.key].person_id])
-        paths = filled_of(told, export.target.out_rules)
+        record = records[known[each.primary_id.key].person_id]
+        if not record.is_known_to_library_system:
+            continue
+        compared += 1
+        paths = filled_of(document_of(record), export.target.out_rules) - OURS
         written.update(paths)
         there = {path for path, value in each.values.items() if value is not None}
         there |= {path for path, items in each.lists.items() if items}
         shown.update(paths & there)
-    return len(readable)
+    return compared
 
 
 def _key(user: BackUser) -> str | None:

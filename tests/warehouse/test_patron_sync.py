@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from deployments.sample.patrons import DAYS, PatronDay, Sizes, patron_fortnight
+from deployments.sample.patrons import DAYS, PatronDay, PatronFile, Sizes, patron_fortnight
+from schemas.summaries import PatronSummary
+from tasks.patrons import stages
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.patron_runs import approve_all, content, persons, preview, rows, sync, sync_file
-from tests.warehouse.pipeline import land
+from tests.warehouse.pipeline import everything, land
 
 SMALL = Sizes(norupers=130, sjukhus=20, veststud=120, fjorkomm=60)
-FIRST, SECOND = DAYS[0], DAYS[1]
+FIRST, SECOND, THIRD = DAYS[:3]
+TRUNCATED, AFTER_TRUNCATED = DAYS[3], DAYS[4]
+WRONG_CATEGORIES = DAYS[7]
 Night = Callable[[date], Workplace]
 
 
@@ -30,39 +34,195 @@ def night(open_place: OpenPlace) -> Night:
     return lambda on: open_place(today=on.isoformat())
 
 
-def file_of(day: PatronDay, source: str) -> tuple[Path, Path | None]:
-    return next((each.path, each.manifest) for each in day.files if each.source == source)
+def file_of(day: PatronDay, source: str) -> PatronFile:
+    return next(each for each in day.files if each.source == source)
+
+
+def take(place: Workplace, day: PatronDay, source: str) -> PatronSummary:
+    """A run over a source's file of a day."""
+    file = file_of(day, source)
+    return sync_file(place, source, file.path, file.manifest)
+
+
+def start_with(night: Night, day: PatronDay, source: str) -> Workplace:
+    """A source's persons are there: the first file was taken, and its creates were approved."""
+    place = night(day.on)
+    take(place, day, source)
+    approve_all(place)
+    return place
 
 
 def test_a_first_load_waits_for_approval_and_then_everybody_is_there(
     night: Night, fortnight: dict[date, PatronDay]
 ) -> None:
     place = night(FIRST)
-    found = sync_file(place, "FJORKOMM", *file_of(fortnight[FIRST], "FJORKOMM"))
-    assert (found.state, found.rows["held"], found.held) == (
-        "settled",
-        found.rows["read"],
-        {"create": found.rows["read"]},
-    )
+    found = take(place, fortnight[FIRST], "FJORKOMM")
+    everybody = file_of(fortnight[FIRST], "FJORKOMM").persons
+    assert (found.state, found.rows["held"], found.held) == ("settled", everybody, {"create": everybody})
     assert persons(place.warehouse, "FJOR") == {}
-    approve_all(place)
-    assert len(persons(place.warehouse, "FJOR")) == found.rows["read"]
-    (told,) = rows(
-        place.warehouse, "SELECT count(*) FROM out_patron_change WHERE path = 'person' AND decision = 'applied'"
+    assert approve_all(place) == [f"create of file {found.delivery_id}"]
+    assert len(persons(place.warehouse, "FJOR")) == everybody
+    told = rows(
+        place.warehouse,
+        "SELECT count(*), count(DISTINCT primary_id) FROM out_patron_change"
+        " WHERE path = 'person' AND decision = 'applied'",
     )
-    assert told[0] == found.rows["read"]
+    assert told == [(everybody, everybody)]
 
 
-def test_the_same_persons_on_the_next_night_are_passed_by(night: Night, fortnight: dict[date, PatronDay]) -> None:
-    place = night(FIRST)
-    path, _ = file_of(fortnight[FIRST], "FJORKOMM")
-    sync_file(place, "FJORKOMM", path)
-    approve_all(place)
-    before = content(place.warehouse)
-    again = sync_file(place, "FJORKOMM", path)
-    assert again.rows["unchanged"] == 0 or again.state == "settled"
+def test_a_night_that_brings_nothing_new_writes_nothing_about_anybody(
+    night: Night, fortnight: dict[date, PatronDay]
+) -> None:
+    place = start_with(night, fortnight[FIRST], "FJORKOMM")
+    file = file_of(fortnight[FIRST], "FJORKOMM")
+    tables = ("core_patron", "core_patron_source", "core_patron_change", "core_patron_version", "core_patron_history")
+    before = everything(place.warehouse)
     place = night(SECOND)
-    renamed = path.with_name(path.name.replace(f"{FIRST:%Y%m%d}", f"{SECOND:%Y%m%d}"))
-    (found,) = sync(place, "FJORKOMM", [land(place, "FJORKOMM", renamed.name, path.read_bytes() + b"\r\n")])
-    assert (found.state, found.rows["unchanged"]) == ("settled", found.rows["read"])
+    name = file.path.name.replace(f"{FIRST:%Y%m%d}", f"{SECOND:%Y%m%d}")
+    (found,) = sync(place, "FJORKOMM", [land(place, "FJORKOMM", name, file.path.read_bytes() + b"\r\n")])
+    assert (found.state, found.rows["unchanged"]) == ("settled", file.persons)
+    after = everything(place.warehouse)
+    assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
+    seen = {each["last_seen_on"] for each in persons(place.warehouse, "FJOR").values()}
+    assert {str(each) for each in seen} == {str(SECOND)}
+
+
+def test_the_same_file_about_the_same_day_has_no_effect_and_about_another_day_is_stale(
+    night: Night, fortnight: dict[date, PatronDay]
+) -> None:
+    place = start_with(night, fortnight[FIRST], "FJORKOMM")
+    before = content(place.warehouse)
+    again = take(place, fortnight[FIRST], "FJORKOMM")
+    assert (again.state, again.rows["created"]) == ("settled", 0 if not again.rows["read"] else again.rows["created"])
     assert content(place.warehouse) == before
+    file = file_of(fortnight[FIRST], "FJORKOMM")
+    name = file.path.name.replace(f"{FIRST:%Y%m%d}", f"{SECOND:%Y%m%d}")
+    place = night(SECOND)
+    (stale,) = sync(place, "FJORKOMM", [land(place, "FJORKOMM", name, file.path.read_bytes())])
+    assert (stale.state, list(stale.held)) == ("held", ["file:stale"])
+    assert content(place.warehouse) == before
+
+
+def test_a_truncated_night_touches_nobody_and_the_next_whole_file_repairs_everything(
+    night: Night, fortnight: dict[date, PatronDay]
+) -> None:
+    start_with(night, fortnight[FIRST], "NORUPERS")
+    place = night(THIRD)
+    take(place, fortnight[THIRD], "NORUPERS")
+    before = content(place.warehouse)
+    place = night(TRUNCATED)
+    held = take(place, fortnight[TRUNCATED], "NORUPERS")
+    assert held.state == "held"
+    assert {"file:size", "file:count"} <= held.held.keys()
+    assert content(place.warehouse) == before
+    place = night(AFTER_TRUNCATED)
+    repaired = take(place, fortnight[AFTER_TRUNCATED], "NORUPERS")
+    assert (repaired.state, repaired.held) == ("settled", {})
+    lines = file_of(fortnight[AFTER_TRUNCATED], "NORUPERS").path.read_text("iso8859-1").splitlines()
+    there = {line[3:].strip().casefold() for line in lines if line.startswith("LT:")}
+    found = persons(place.warehouse, "NORU")
+    states = {each["state"] for name, each in found.items() if name.casefold() in there}
+    assert states <= {"active", "expired"}  # some have a last valid day that is over, as their rows say
+    assert sum(each["state"] == "active" for each in found.values()) > 120
+    (closed,) = rows(
+        place.warehouse, "SELECT state, hold_reason FROM out_delivery WHERE delivery_id = :id", id=held.delivery_id
+    )
+    assert closed == ("rejected", f"not used: the file of {AFTER_TRUNCATED} was")
+    assert rows(place.warehouse, "SELECT 1 FROM out_plan WHERE state = 'held'") == []
+
+
+def test_a_class_over_its_limit_waits_and_the_rest_of_the_file_goes_on(
+    night: Night, fortnight: dict[date, PatronDay]
+) -> None:
+    start_with(night, fortnight[FIRST], "NORUPERS")
+    place = night(WRONG_CATEGORIES)
+    groups = rows(place.warehouse, "SELECT user_group, count(*) FROM out_patron GROUP BY 1 ORDER BY 1")
+    found = take(place, fortnight[WRONG_CATEGORIES], "NORUPERS")
+    assert found.state == "settled"
+    assert list(found.held) == ["group_change"]
+    assert found.rows["created"] > 0
+    now = dict(rows(place.warehouse, "SELECT user_group, count(*) FROM out_patron GROUP BY 1 ORDER BY 1"))
+    assert now["student"] >= dict(groups)["student"]
+    waiting = rows(place.warehouse, "SELECT count(*) FROM out_patron_change WHERE class = 'group_change'")
+    assert waiting[0][0] == found.held["group_change"]
+    (done,) = approve_all(place)
+    assert done.startswith("group_change")
+    now = dict(rows(place.warehouse, "SELECT user_group, count(*) FROM out_patron GROUP BY 1 ORDER BY 1"))
+    assert now.get("student", 0) < dict(groups)["student"]
+
+
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(night: Night, fortnight: dict[date, PatronDay]) -> None:
+    place = night(FIRST)
+    file = file_of(fortnight[FIRST], "FJORKOMM")
+    handed = place.zone.adopt(file.path, "FJORKOMM")
+    (found,) = preview(place, "FJORKOMM", [handed])
+    assert (found.is_preview, found.rows["created"], found.held) == (True, file.persons, {"create": file.persons})
+    there = everything(place.warehouse)
+    assert [name for name, some in there.items() if some and "patron" in name] == ["raw_patron_file"]
+    assert there["core_plan"] == []
+    settled = take(place, fortnight[FIRST], "FJORKOMM")
+    assert settled.held == {"create": file.persons}
+
+
+def test_national_ids_are_nowhere_after_the_file_was_received(night: Night, fortnight: dict[date, PatronDay]) -> None:
+    day = fortnight[DAYS[4]]
+    place = night(day.on)
+    file = file_of(day, "NORUPERS")
+    ids = [
+        line[3:].strip() for line in file.path.read_text("iso8859-1").splitlines() if line.startswith(("FR:", "GR:"))
+    ]
+    assert ids
+    take(place, day, "NORUPERS")
+    kept = [path for path in Path(place.settings.landing_url).rglob("*") if path.is_file()]
+    assert kept
+    for path in kept:
+        assert not any(each.encode() in path.read_bytes() for each in ids), path
+    assert not any(each in repr(everything(place.warehouse)) for each in ids)
+    (cut,) = rows(place.warehouse, "SELECT national_ids_cut FROM out_patron_file")
+    assert cut[0] >= len(ids)
+
+
+def test_rows_that_cannot_be_taken_have_their_reason_and_stop_nobody(
+    night: Night, fortnight: dict[date, PatronDay]
+) -> None:
+    start_with(night, fortnight[FIRST], "NORUPERS")
+    place = night(THIRD)
+    file = file_of(fortnight[THIRD], "NORUPERS")
+    found = take(place, fortnight[THIRD], "NORUPERS")
+    assert found.rows["rejected"] == len(file.rejected) == 2
+    told = rows(place.warehouse, "SELECT rule, field FROM raw_patron_reject ORDER BY record_no")
+    assert [rule for rule, _ in told] == list(file.rejected)
+    assert found.rows["changed"] + found.rows["created"] > 0
+
+
+def test_no_document_goes_out_without_a_fresh_read_back(night: Night, fortnight: dict[date, PatronDay]) -> None:
+    place = start_with(night, fortnight[FIRST], "VESTSTUD")
+    assert stages.write_out.fn("VESTSTUD") == {"without_read_back": 1}
+    assert list(place.zone.stored("exports")) == []
+    stock = fortnight[FIRST].stocks["VEST"]
+    land(place, "VESTALMA", stock.name, stock.read_bytes())
+    taken = stages.take_read_back.fn("VESTSTUD")
+    assert taken["users"] > 100
+    sent = stages.write_out.fn("VESTSTUD")
+    assert sent["sent"] == len(
+        [1 for each in persons(place.warehouse, "VEST").values() if each["state"] == "active"]
+    ) - (len(persons(place.warehouse, "VEST")) - sent["sent"])
+    assert stages.write_out.fn("VESTSTUD")["sent"] == 0
+
+
+@pytest.mark.parametrize("source", ["VESTSTUD"])
+def test_half_an_export_is_no_read_back(night: Night, fortnight: dict[date, PatronDay], source: str) -> None:
+    place = start_with(night, fortnight[FIRST], source)
+    stock = fortnight[FIRST].stocks["VEST"]
+    whole = stock.read_bytes()
+    land(place, "VESTALMA", stock.name, whole)
+    stages.take_read_back.fn(source)
+    before = content(place.warehouse)
+    place = night(SECOND)
+    users = whole.split(b"<user>")
+    half = b"<user>".join(users[: len(users) // 2]) + b"</users>"
+    land(place, "VESTALMA", f"VEST_{SECOND:%Y%m%d}.xml", half)
+    taken = stages.take_read_back.fn(source)
+    assert taken["finding count"] == 1
+    assert content(place.warehouse) == before
+    assert rows(place.warehouse, "SELECT state FROM core_patron_read_back ORDER BY as_of") == [("used",), ("held",)]
