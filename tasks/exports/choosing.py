@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -50,7 +49,7 @@ def chosen_bibs(
     # A cursor of the server's on PostgreSQL: other statements of the same snapshot come between its rows.
     rows = connection.execution_options(stream_results=True, max_row_buffer=at_once).execute(statement)
     try:
-        while some := list(islice(rows, at_once)):
+        while some := rows.fetchmany(at_once):
             yield [Chosen(row[0], Reason(row[1])) for row in some]
     finally:
         rows.close()

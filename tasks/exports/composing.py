@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
@@ -17,6 +17,7 @@ from tasks.exports.encoding import LeftOutError, encoder_of, head_of, tail_of
 from tasks.exports.gathering import BibRow, Gathered, HoldingRow, gather
 from tasks.exports.holding_records import Shelf, number_of
 from tasks.exports.letters import Replaced
+from tasks.exports.plain_records import is_plain, plain_bib, plain_record
 from tasks.exports.spool import Spool, Table
 from tasks.exports.window import Window
 from tasks.marc.records import LazyRecord
@@ -83,9 +84,13 @@ class _Composer:
         self._dress = Dress(profile, catalogue)
         self._shelf = Shelf(profile, self._dress.prefix, catalogue.origin_note)
         self._encode = encoder_of(profile)
+        self._plain = is_plain(profile)
         self._files = files
+        self._written: list[bytes] = []
+        """Records of this chunk, to be written at once."""
         self._behind = Spool(is_kept=is_kept) if profile.holdings == "after" else None
         """Holdings that stand behind all bibs."""
+        self._written_behind: list[bytes] = self._written if self._behind is None else []
 
     def add(self, gathered: Gathered) -> None:
         """The next bibs, with their holdings."""
@@ -94,31 +99,48 @@ class _Composer:
                 self._write(row, gathered.holdings.get(row.bib_id, ()))
             else:
                 self._remove(row, reason)
+        self._flush()
+
+    def _flush(self) -> None:
+        self._files.records.write(b"".join(self._written))
+        self._written.clear()
+        if self._behind is not None:
+            self._behind.write(b"".join(self._written_behind))
+            self._written_behind.clear()
 
     def finish(self) -> None:
         """Put what had to wait behind the rest."""
         if self._behind is not None:
             self._files.records.take(self._behind)
 
-    def _write(self, row: BibRow, holdings: Iterable[HoldingRow]) -> None:
-        record = dressed(row, Reason.WRITTEN, self._dress)
-        if self._profile.holdings == "embedded":
-            record = self._shelf.embed(record, holdings)
-        if not self._put(self._files.records, "bib", row.control_number, record):
-            return
+    def _write(self, row: BibRow, holdings: Sequence[HoldingRow]) -> None:
+        plain = plain_bib(row, self._dress.prefix) if self._plain else None
+        if plain is not None:
+            self._add(self._written, plain)
+        else:
+            record = dressed(row, Reason.WRITTEN, self._dress)
+            if self._profile.holdings == "embedded":
+                record = self._shelf.embed(record, holdings)
+            if not self._put(self._written, "bib", row.control_number, record):
+                return
         counts = self._files.counts
         counts["bibs_written"] += 1
+        if self._profile.holdings == "embedded":
+            counts["holdings_written"] += len(holdings)
+            return
         for holding in holdings:
-            counted = "holdings_deleted" if holding.is_deleted else "holdings_written"
-            if self._profile.holdings == "embedded":
-                counts[counted] += 1
-                continue
             if holding.is_deleted and self._profile.no_longer_held != "export":
                 continue
-            number = number_of(holding, row.control_number)
-            into = self._files.records if self._behind is None else self._behind
-            if self._put(into, "holding", number, self._shelf.record(holding, row.control_number)):
-                counts[counted] += 1
+            if self._write_holding(holding, row.control_number):
+                counts["holdings_deleted" if holding.is_deleted else "holdings_written"] += 1
+
+    def _write_holding(self, holding: HoldingRow, bib_number: str) -> bool:
+        record = self._shelf.record(holding, bib_number)
+        plain = plain_record(record.leader, tuple(record.tags), record.texts) if self._plain else None
+        if plain is None:
+            return self._put(self._written_behind, "holding", number_of(holding, bib_number), record)
+        self._add(self._written_behind, plain)
+        return True
 
     def _remove(self, row: BibRow, reason: Reason) -> None:
         how = self._profile.no_longer_held if reason is Reason.UNHELD else self._profile.deleted
@@ -126,11 +148,11 @@ class _Composer:
             return
         if how == "list":
             self._files.deleted.add((row.control_number, reason, row.successor or ""))
-        elif not self._put(self._files.records, "bib", row.control_number, dressed(row, reason, self._dress)):
+        elif not self._put(self._written, "bib", row.control_number, dressed(row, reason, self._dress)):
             return
         self._files.counts[f"bibs_{reason}"] += 1
 
-    def _put(self, into: Spool, kind: str, number: str, record: LazyRecord) -> bool:
+    def _put(self, into: list[bytes], kind: str, number: str, record: LazyRecord) -> bool:
         """Write a record; False where the form cannot carry it, which is listed."""
         try:
             content, replaced = self._encode(record)
@@ -138,11 +160,14 @@ class _Composer:
             self._files.left_out.add((kind, number, "", f"left out: {error}", "", "", ""))
             self._files.counts["left_out"] += 1
             return False
-        into.write(content)
-        self._files.counts["records"] += 1
+        self._add(into, content)
         if replaced:
             self._tell(kind, number, replaced)
         return True
+
+    def _add(self, into: list[bytes], content: bytes) -> None:
+        into.append(content)
+        self._files.counts["records"] += 1
 
     def _tell(self, kind: str, number: str, replaced: Iterable[Replaced]) -> None:
         for (tag, character, written), times in Counter(replaced).items():

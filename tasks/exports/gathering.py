@@ -5,7 +5,6 @@ Every statement takes the ids of a whole chunk. Instants come as the text of a 0
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -57,7 +56,7 @@ class HoldingRow(NamedTuple):
     changed_at: str
     """As in a 005."""
     is_deleted: bool
-    lines: tuple[HoldingLineRow, ...] = ()
+    lines: Sequence[HoldingLineRow] = ()
 
 
 class Gathered(NamedTuple):
@@ -110,7 +109,7 @@ def _bibs(connection: Connection, bib_ids: Collection[int]) -> dict[int, BibRow]
         )
         .outerjoin(raw_delivery, raw_delivery.c.delivery_id == core_bib.c.origin_delivery_id)
         .outerjoin(successor, successor.c.bib_id == core_bib.c.merged_into)
-    )
+    ).all()
     former = _former_numbers(connection, bib_ids)
     return {
         row[0]: BibRow(
@@ -135,44 +134,40 @@ def _former_numbers(connection: Connection, bib_ids: Collection[int]) -> dict[in
 
 def _holdings(connection: Connection, profile: ExportProfile, bib_ids: Collection[int]) -> dict[int, list[HoldingRow]]:
     wanted = id_set(connection, bib_ids)
+    line = core_holding_line.c
     rows = connection.execute(
-        sa.select(core_holding.c.holding_id, *_columns(connection))
+        sa.select(
+            core_holding.c.holding_id, line.tag, line.owner, line.content, *_columns(connection, profile.holding_dates)
+        )
         .select_from(wanted)
         .join(core_holding, core_holding.c.bib_id == wanted.c.value)
+        .outerjoin(core_holding_line, line.holding_id == core_holding.c.holding_id)
         .where(sa.not_(core_holding.c.is_deleted), is_mine(profile))
-        .order_by(core_holding.c.bib_id, core_holding.c.sigel)
+        .order_by(core_holding.c.bib_id, core_holding.c.sigel, core_holding.c.holding_id, line.line_no)
     ).all()
-    lines = _lines(connection, [row[0] for row in rows])
-    found: dict[int, list[HoldingRow]] = defaultdict(list)
-    for holding_id, bib_id, sigel, number, created, changed in rows:
-        own = tuple(lines.get(holding_id, ()))
-        found[bib_id].append(HoldingRow(bib_id, sigel, number, created, f"{changed}.0", False, own))
+    found: dict[int, list[HoldingRow]] = {}
+    last: int | None = None
+    lines: list[HoldingLineRow] = []
+    for holding_id, tag, owner, content, bib_id, sigel, number, created, changed in rows:
+        if holding_id != last:
+            last, lines = holding_id, []
+            row = HoldingRow(bib_id, sigel, number, created, f"{changed}.0", False, lines)
+            found.setdefault(bib_id, []).append(row)
+        if tag is not None:
+            lines.append(HoldingLineRow(tag, owner, content))
     return found
 
 
-def _columns(connection: Connection) -> list[sa.ColumnElement[Any]]:
+def _columns(connection: Connection, has_dates: bool) -> list[sa.ColumnElement[Any]]:
+    """What a holding is; its days only where somebody asks for them."""
+    no_day = sa.literal("")
     return [
         core_holding.c.bib_id,
         core_holding.c.sigel,
         core_holding.c.control_number,
-        sa.func.substr(_moment(connection, core_holding.c.created_at), 3, 6),
-        _moment(connection, core_holding.c.updated_at),
+        sa.func.substr(_moment(connection, core_holding.c.created_at), 3, 6) if has_dates else no_day,
+        _moment(connection, core_holding.c.updated_at) if has_dates else no_day,
     ]
-
-
-def _lines(connection: Connection, holding_ids: Collection[int]) -> dict[int, list[HoldingLineRow]]:
-    wanted = id_set(connection, holding_ids)
-    line = core_holding_line.c
-    rows = connection.execute(
-        sa.select(line.holding_id, line.tag, line.owner, line.content)
-        .select_from(wanted)
-        .join(core_holding_line, line.holding_id == wanted.c.value)
-        .order_by(line.holding_id, line.line_no)
-    )
-    found: dict[int, list[HoldingLineRow]] = defaultdict(list)
-    for holding_id, *values in rows:
-        found[holding_id].append(HoldingLineRow(*values))
-    return found
 
 
 def _add_gone(
@@ -187,7 +182,7 @@ def _add_gone(
     Not where the library holds the bib again, and not where the moved record keeps its number under its new bib.
     """
     wanted = id_set(connection, bib_ids)
-    columns = _columns(connection)
+    columns = _columns(connection, profile.holding_dates)
     in_window = core_holding.c.change_no > window.after
     deleted = (
         sa.select(*columns)

@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from schemas.errors import SamkatError, UsageError
 from schemas.register.export_profiles import ExportProfile
+from tasks.batch import few_collections
 from tasks.exports import ledger
 from tasks.exports.exporting import Asked, Export
 from tasks.exports.places import place_of
@@ -53,7 +54,8 @@ def send_files(
         asked = _asked(place, since, until)
         try:
             export = Export(place.warehouse, place_of(profile, place.zone), profile, place.register.catalogue, asked)
-            sent += _told(place, export.run())
+            with few_collections():
+                sent += _told(place, export.run())
         except Exception as error:
             if is_passing(error):
                 passing.append(error)

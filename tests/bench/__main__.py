@@ -9,6 +9,7 @@ BENCHES = {
     "readers": ("tests.bench.bench_readers", []),
     "matching": ("tests.bench.bench_matching_quality", []),
     "ingest": ("tests.bench.bench_ingest", ["--memory"]),
+    "export": ("tests.bench.bench_export", []),
 }
 
 
