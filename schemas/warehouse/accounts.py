@@ -185,7 +185,7 @@ core_account_import = sa.Table(
     count("rows_incomplete", "Requests that lack something"),
     count("rows_quarantined", "Rows that cannot be taken"),
     sa.Column("created_at", UtcInstant, nullable=False),
-    sa.UniqueConstraint("system", "kind", "sha256"),
+    sa.Index(None, "system", "kind", "sha256"),
     comment="Files about accounts; the same file again has no effect",
 )
 

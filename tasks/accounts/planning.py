@@ -43,7 +43,7 @@ class Sweep:
     state: str
     is_preview: bool = False
     until: date | None = None
-    """Last of the days that are caught up; None: there is only this one. It tells the nearest notice, the others none."""
+    """Last of the days that are caught up; None: there is this one only. The last tells the nearest notice."""
 
     @property
     def tells(self) -> bool:

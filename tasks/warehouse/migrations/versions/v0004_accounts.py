@@ -240,9 +240,12 @@ def _create_core_account_import() -> None:
         ),
         sa.Column("created_at", UtcInstant(), nullable=False),
         sa.PrimaryKeyConstraint("import_id", name=op.f("pk_core_account_import")),
-        sa.UniqueConstraint("system", "kind", "sha256", name=op.f("uq_core_account_import_system_kind_sha256")),
         comment="Files about accounts; the same file again has no effect",
     )
+    with op.batch_alter_table("core_account_import", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_core_account_import_system_kind_sha256"), ["system", "kind", "sha256"], unique=False
+        )
 
 
 def _create_core_account_lending() -> None:
