@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from deployments.cli import place
-from deployments.cli.options import command
+from deployments.cli.options import AsJson, command
+from deployments.cli.output import Output, prose
 
 PORT = 8010
 
@@ -23,6 +25,7 @@ def register(app: typer.Typer) -> None:
         port: Annotated[
             int | None, typer.Option("--port", min=1, max=65535, help="Port; else SAMKAT_INTAKE_PORT, else 8010.")
         ] = None,
+        as_json: AsJson = False,
     ) -> None:
         """Run the intake service: institutions send one person at a time over HTTP (BUPS 3).
 
@@ -34,4 +37,11 @@ def register(app: typer.Typer) -> None:
             pass  # it is there, and at this program's migration
         from deployments.intake.running import run
 
-        run(settings, host, port or settings.intake_port or PORT)
+        chosen = port or settings.intake_port or PORT
+        address = f"http://{host}:{chosen}"
+        Output(as_json).show(
+            {"address": address, "openapi": f"{address}/openapi.json"},
+            lambda console: prose(console, f"Intake service  {address}", "Ctrl-C ends it."),
+        )
+        sys.stdout.flush()  # a supervisor reads it through a pipe
+        run(settings, host, chosen)
