@@ -3,7 +3,7 @@
 Samkat's figure is everything: choosing, reading from the warehouse, composing, the file in its place, read back and
 noted. pymarc's is `MARCWriter` (`XMLWriter`) over records that it holds in memory already.
 
-`python -m tests.bench.bench_export [--bibs N] [--engines sqlite,postgresql] [--forms iso2709,marcxml,...]`
+`python -m tests.bench.bench_export [--bibs N] [--engines sqlite,postgresql] [--forms iso2709,marcxml,...] [--rounds N]`
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bibs", type=int, default=200_000)
     parser.add_argument("--engines", default="sqlite,postgresql")
     parser.add_argument("--forms", default="iso2709,marcxml")
+    parser.add_argument("--rounds", type=int, default=3, help="the best of them counts: a busy machine only takes away")
     options = parser.parse_args(arguments)
-    table = Table("what", "records/s", "of CPU", "of pymarc's writing", "seconds", "peak MiB", title="Export")
-    kept = True
+    table = Table("what", "records/s", "records/s of CPU", "of pymarc's writing", "seconds", "peak MiB", title="Export")
+    kept, console = True, Console(width=110)
     with tempfile.TemporaryDirectory(prefix="samkat-bench-") as folder:
         catalogue = Path(folder) / "catalogue.mrc"
         written = write_bench_catalogue(catalogue, options.bibs, SEED)
@@ -49,10 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
                 place = {"home": str(Path(folder) / engine), "warehouse": url or ""}
                 _run({**place, "catalogue": str(catalogue)})
                 for form in options.forms.split(","):
-                    result = _run({**place, "form": form})
+                    runs = [_run({**place, "form": form}) for _ in range(options.rounds)]
+                    result = min(runs, key=lambda each: float(each["seconds"]))
                     kind = form.partition("-")[0]
                     if kind not in yardsticks:
-                        yardsticks[kind] = _pymarc_rate(Path(result["path"]), kind)
+                        yardsticks[kind] = _pymarc_rate(Path(result["path"]), kind, options.rounds)
                         rate = yardsticks[kind]
                         table.add_row(f"pymarc, writing {kind} and nothing else", f"{rate:,.0f}", "", "1.00", "", "")
                     _row(table, f"samkat on {engine}, {form}", result, yardsticks[kind])
@@ -60,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
                     if form == "iso2709":
                         good = good and result["records"] / result["seconds"] >= PROMISED_RATIO * yardsticks[kind]
                     kept = kept and good
-    Console().print(f"{written.bibs:,} bibs and {written.holdings:,} holdings")
-    Console().print(table)
+    console.print(f"{written.bibs:,} bibs and {written.holdings:,} holdings")
+    console.print(table)
     print(f"ISO2709 at pymarc's rate of writing, under {PROMISED_MIB} MiB: {'kept' if kept else 'NOT KEPT'}")
     return 0 if kept else 1
 
@@ -74,9 +76,9 @@ def _row(table: Table, what: str, result: dict[str, Any], yardstick: float) -> N
     )  # fmt: skip
 
 
-def _pymarc_rate(path: Path, kind: str) -> float:
+def _pymarc_rate(path: Path, kind: str, rounds: int) -> float:
     """Records/s of pymarc writing what Samkat wrote."""
-    records = []
+    records: list[pymarc.Record] = []
     with path.open("rb") as file:
         if kind == "iso2709":
             for record in pymarc.MARCReader(file, to_unicode=True):
@@ -85,8 +87,11 @@ def _pymarc_rate(path: Path, kind: str) -> float:
                 if len(records) == KEPT_IN_MEMORY:
                     break
         else:
-            # Read from the file that is beside it: pymarc's reading is not what is measured.
             records = pymarc.parse_xml_to_array(file)[:KEPT_IN_MEMORY]
+    return max(_writing_rate(records, kind) for _ in range(rounds))
+
+
+def _writing_rate(records: list[pymarc.Record], kind: str) -> float:
     with tempfile.TemporaryFile() as out:
         writer = pymarc.MARCWriter(out) if kind == "iso2709" else pymarc.XMLWriter(out)
         began = time.perf_counter()
