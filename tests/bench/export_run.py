@@ -49,7 +49,9 @@ def _export(form: str) -> dict[str, Any]:
         "iso2709-embedded": {"holdings": "embedded"},
         "marcxml": {"format": "marcxml"},
     }
-    profile = ExportProfile.model_validate({"name": form, "receiver": "Bench", "libraries": ("*",), **forms[form]})
+    # A profile that never sent anything: it gets everything.
+    shared = {"name": f"{form}-{os.getpid()}", "receiver": "Bench", "libraries": ("*",)}
+    profile = ExportProfile.model_validate({**shared, **forms[form]})
     began, cpu = time.perf_counter(), cpu_seconds()
     with few_collections():
         row = send(workplace(), profile)
