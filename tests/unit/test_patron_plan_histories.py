@@ -233,7 +233,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def one_is_preferred(self) -> None:
-        for path, found in getattr(self, "person", None) and self.person.lists.items() or ():
+        for path, found in (getattr(self, "person", None) and self.person.lists.items()) or ():
             marked = [each for each in found if each.is_preferred]
             assert len(marked) == (1 if found and path in PREFERRED_LISTS else 0)
             assert len({each.item_key for each in found}) == len(found)
