@@ -132,8 +132,17 @@ def look_up(
 def _holders_of(
     connection: Connection, institution: str, kind: str, keys: Iterable[str]
 ) -> Sequence[sa.Row[tuple[int, str, str, str, date | None, date | None, int | None]]]:
-    wanted = text_set(connection, sorted(keys))
+    asked = text_set(connection, sorted(keys))
     held, person = core_patron_identifier, core_patron
+    # Institution and type stand in the set as well: as constants of the statement they make SQLite think that they
+    # leave few rows, and walk all of them.
+    wanted = (
+        sa.select(
+            sa.literal(institution, sa.Text).label("institution"), sa.literal(kind, sa.Text).label("type"), asked.c.value
+        )
+        .cte(None)
+        .prefix_with("MATERIALIZED")
+    )
     return connection.execute(
         sa.select(
             *(held.c[name] for name in ("person_id", "type", "key", "source", "valid_from", "valid_to")),
@@ -142,7 +151,11 @@ def _holders_of(
         .join_from(
             wanted,
             held,
-            sa.and_(held.c.institution == institution, held.c.type == kind, held.c.key == wanted.c.value),
+            sa.and_(
+                held.c.institution == wanted.c.institution,
+                held.c.type == wanted.c.type,
+                held.c.key == wanted.c.value,
+            ),
         )
         .join(person, person.c.person_id == held.c.person_id)
         .where(person.c.state != "erased")
