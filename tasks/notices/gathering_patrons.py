@@ -20,13 +20,14 @@ from schemas.outcomes import DeliveryState, PlanState
 from schemas.register.libraries import Library
 from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
-from schemas.warehouse.core import core_plan
+from schemas.warehouse.core import core_notice, core_plan
 from schemas.warehouse.patrons import core_patron_change, raw_patron_file, raw_patron_reject
 from schemas.warehouse.raw import raw_delivery, raw_progress
-from tasks.notices.gathering_holds import PATRON, sender_name, waits_as_whole_file
+from tasks.notices.gathering_holds import PATRON, WHOLE_FILE, sender_name, waits_as_whole_file
 from tasks.notices.patron_digest import PathCounts, PatronDigest
-from tasks.notices.patron_holds import FileFault, HeldPatronFile
-from tasks.warehouse.bulk import id_set
+from tasks.notices.patron_holds import FileFault, HeldPatronFile, held_key
+from tasks.plans.store import SUPERSEDED_BY
+from tasks.warehouse.bulk import id_set, text_set
 
 TOLD = "notify-patrons"
 """Stage of the progress that says that a file of persons has been told of."""
@@ -65,6 +66,7 @@ class PatronFile:
     generation: int
     is_rejected: bool
     reason: str
+    """Why it was rejected, with what was found in it; in English, and nothing about any person."""
     rows_read: int
     rejected: int
     quarantined: int
@@ -72,7 +74,12 @@ class PatronFile:
     @property
     def identity(self) -> str:
         """Names the file by what it is: the same in every warehouse."""
-        return f"{self.sender}/{self.business_date}/{self.sha256}/{self.generation}"
+        return identity_of(self.sender, self.business_date, self.sha256, self.generation)
+
+
+def identity_of(sender: str, business_date: date, sha256: str, generation: int) -> str:
+    """Names a file of persons by what it is: the same in every warehouse."""
+    return f"{sender}/{business_date}/{sha256}/{generation}"
 
 
 def untold_files(connection: Connection, deliveries: Collection[int]) -> list[PatronFile]:
@@ -104,6 +111,7 @@ def _files(connection: Connection, *where: sa.ColumnElement[bool]) -> list[Patro
             *(raw_delivery.c[name] for name in names),
             raw_patron_file.c.business_date,
             raw_patron_file.c.rows_read,
+            raw_patron_file.c.findings,
             _rows_of_kind("rejected"),
             _rows_of_kind("quarantined"),
         )
@@ -120,13 +128,38 @@ def _files(connection: Connection, *where: sa.ColumnElement[bool]) -> list[Patro
             sha256=row.sha256,
             generation=row.generation,
             is_rejected=row.state == DeliveryState.REJECTED,
-            reason=row.hold_reason or "",
+            reason=_reason(row.hold_reason or "", row.findings),
             rows_read=row.rows_read,
             rejected=row.rejected,
             quarantined=row.quarantined,
         )
         for row in rows
     ]
+
+
+def _reason(said: str, findings: str) -> str:
+    texts = [text for _, text, _ in orjson.loads(findings)]
+    return "; ".join(filter(None, [said, *(text for text in texts if text not in said)]))
+
+
+def told_as_held(connection: Connection, files: Collection[PatronFile]) -> frozenset[int]:
+    """Those of `files` whose senders know already that they wait, and that nobody has rejected since.
+
+    A newer file has taken their place: that repairs everything, and is no news.
+    """
+    keys = {held_key(each.identity, for_sender=True): each.delivery_id for each in files}
+    known = sa.select(text_set(connection, keys.keys()).c.value)
+    told = connection.execute(sa.select(core_notice.c.dedup_key).where(core_notice.c.dedup_key.in_(known))).scalars()
+    ids = {keys[each] for each in told}
+    by_a_person = connection.execute(
+        sa.select(core_plan.c.delivery_id).where(
+            core_plan.c.delivery_id.in_(sa.select(id_set(connection, ids).c.value)),
+            core_plan.c["class"].startswith(WHOLE_FILE, autoescape=True),
+            core_plan.c.state == PlanState.REJECTED,
+            core_plan.c.decided_by != SUPERSEDED_BY,
+        )
+    ).scalars()
+    return frozenset(ids - set(by_a_person))
 
 
 def _rows_of_kind(kind: str) -> sa.Label[int]:
@@ -290,7 +323,7 @@ def _held_file(register: Register, row: sa.Row[Any]) -> list[HeldPatronFile]:
             source_name=sender_name(register, PATRON, row.sender),
             file_name=row.name,
             business_date=row.business_date,
-            identity=f"{row.sender}/{row.business_date}/{row.sha256[:16]}/{row.generation}",
+            identity=identity_of(row.sender, row.business_date, row.sha256, row.generation),
             faults=tuple(FileFault(rule, text, path or "") for rule, text, path in orjson.loads(row.findings)),
             plan_hash=plan_hash,
         )

@@ -144,4 +144,4 @@ def _result(digest: PatronDigest, phrases: Phrases) -> str:
     needed = [name for name in ("waiting", "asked", "not_taken") if counts[name]]
     done = [name for name in ("created", "changed", "moved") if counts[name]]
     said = [*done[: max(0, MOST_SAID - len(needed))], *needed]
-    return ", ".join(phrases.say(f"person_digest.short.{name}", n=phrases.number(counts[name])) for name in said)
+    return ", ".join(phrases.count(f"person_digest.short.{name}", counts[name]) for name in said)

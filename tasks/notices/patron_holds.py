@@ -82,8 +82,13 @@ def compose_held_file(
         text=render_text("patron_file", phrases, **values),
         html=render_html("patron_file", phrases, **values),
         attachments=(),
-        dedup_key=f"{NoticeKind.HELD}|patrons|{held.identity}|{'sender' if held.is_for_sender else 'operator'}",
+        dedup_key=held_key(held.identity, for_sender=held.is_for_sender),
     )
+
+
+def held_key(identity: str, *, for_sender: bool) -> str:
+    """What names the message about a file: by the file alone, not by its plan."""
+    return f"{NoticeKind.HELD}|patrons|{identity}|{'sender' if for_sender else 'operator'}"
 
 
 def _shown(fault: FileFault, phrases: Phrases) -> ShownFault:

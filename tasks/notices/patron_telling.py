@@ -14,7 +14,14 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import PlanState
 from tasks.landing.zone import LandingZone
-from tasks.notices.gathering_patrons import TOLD, PatronFile, files_of_plan, patron_digest, untold_files
+from tasks.notices.gathering_patrons import (
+    TOLD,
+    PatronFile,
+    files_of_plan,
+    patron_digest,
+    told_as_held,
+    untold_files,
+)
 from tasks.notices.holds import NO_PAGES, Pages
 from tasks.notices.patron_digest import compose_patron_digest
 from tasks.notices.patron_lists import FiledLists, file_lists
@@ -86,6 +93,8 @@ def _tell_of_source(
     if source is None:
         return Counter()
     run_key = key_of(each.identity for each in files)
+    rejected = [each for each in files if each.is_rejected]
+    known = told_as_held(connection, rejected)
     rejects = PatronRejects(
         source_code=source.code,
         source_name=source.name,
@@ -98,7 +107,11 @@ def _tell_of_source(
             for each in files
             if filed.get(each.delivery_id, FiledLists()).errors
         ),
-        files=tuple(FileNotTaken(each.name, each.business_date, each.reason) for each in files if each.is_rejected),
+        files=tuple(
+            FileNotTaken(each.name, each.business_date, each.reason)
+            for each in rejected
+            if each.delivery_id not in known
+        ),
     )
     settled = [each for each in files if not each.is_rejected]
     lists = [filed[each.delivery_id] for each in settled if each.delivery_id in filed]

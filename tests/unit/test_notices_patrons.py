@@ -61,6 +61,12 @@ class TestDigest:
         quiet = patron_digest(held={}, paths=(PathCounts("emails", 7),), rows_rejected=0, rows_quarantined=0)
         assert ": 12 new, 1,300 changed, 4 came, left or expired (" in digest_mail(quiet).subject
 
+    def test_one_person_is_said_as_one(self) -> None:
+        one = patron_digest(
+            language="sv", happened={"created": 1, "changed": 1}, held={}, paths=(), rows_rejected=1, rows_quarantined=0
+        )
+        assert ": 1 ny, 1 ändrad, 1 ej mottagen (" in digest_mail(one).subject
+
     def test_where_nothing_has_changed_there_is_no_mail(self) -> None:
         silent = patron_digest(
             happened={"changed": 0}, held={}, paths=(), rows_rejected=0, rows_quarantined=0, lists=(), reviews=()

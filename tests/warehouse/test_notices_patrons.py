@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from deployments.sample.patrons import DAYS, Sizes, patron_fortnight
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.raw import raw_delivery
 from tasks.notices import patron_telling
 from tasks.notices.stages import notify_held, notify_patron_plan, notify_patrons, send_notices
 from tasks.notices.wording import standard_book
+from tasks.plans.store import withdraw
 from tasks.workplace import Workplace
+from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.notices_night import emails, notices
-from tests.warehouse.patron_files import ASTRID, BIRK, CILLA, DAY, PERSONS, Change, SentFile, add_file, add_persons
+from tests.warehouse.patron_files import ASTRID, AT, BIRK, CILLA, DAY, PERSONS, Change, SentFile, add_file, add_persons
+from tests.warehouse.patron_runs import approve_all, rows, sync_file
 
 OPERATOR = "drift@samkatalogen.example"
 SENDER = "ansatte@nordhavet.example"
@@ -197,7 +202,7 @@ class TestHeldFile:
         night = [add_file(place.warehouse, TRUNCATED)]
         notify_patrons.fn(night)
         with place.warehouse.write() as connection:
-            connection.execute(sa.update(core_plan).values(state="rejected"))
+            connection.execute(sa.update(core_plan).values(state="rejected", decided_by="Bo Alm"))
             connection.execute(
                 sa.update(raw_delivery).values(state="rejected", hold_reason="a person has rejected it: 480 persons")
             )
@@ -207,9 +212,34 @@ class TestHeldFile:
         assert "a person has rejected it: 480 persons" in row.body_text
         assert notify_patrons.fn(night) == {}
 
+    def test_that_a_newer_file_has_taken_its_place_is_no_news_to_who_knows_of_it(self, place: Workplace) -> None:
+        night = [add_file(place.warehouse, TRUNCATED)]
+        notify_patrons.fn(night)
+        _close(place)
+        assert notify_patrons.fn(night) == {}
+        assert len(notices(place.warehouse)) == 2
+
+    def test_a_file_that_was_held_and_replaced_within_one_run_is_told_to_its_sender_with_its_reason(
+        self, place: Workplace
+    ) -> None:
+        night = [add_file(place.warehouse, TRUNCATED)]
+        _close(place)
+        assert notify_patrons.fn(night) == {"rejects": 1}
+        (row,) = notices(place.warehouse)
+        assert "not used: the file of 2025-03-15 was; 480 persons, last time 1,200" in row.body_text
+
     def test_a_dry_run_tells_nobody(self, place: Workplace) -> None:
         seen = SentFile(7, is_preview=True, state="matched", findings=TRUNCATED.findings)
         assert notify_patrons.fn([add_file(place.warehouse, seen)]) == {}
+
+
+def _close(place: Workplace) -> None:
+    """A newer file of the source was used."""
+    with place.warehouse.write() as connection:
+        withdraw(connection, TRUNCATED.delivery_id, "a newer one was used", AT)
+        connection.execute(
+            sa.update(raw_delivery).values(state="rejected", hold_reason="not used: the file of 2025-03-15 was")
+        )
 
 
 class TestOnce:
@@ -274,3 +304,24 @@ def test_what_was_approved_is_told_when_it_has_been_done(place: Workplace, conta
     assert "Detta hade väntat på godkännande och är nu gjort." in later.body_text
     assert "* Inaktiverade: respiten är slut: 1\n" in later.body_text
     assert "E-postadresser" not in later.body_text
+
+
+def test_a_truncated_night_of_the_sample_says_so_in_one_mail_and_no_mail_of_these_nights_holds_a_person(
+    open_place: OpenPlace, tmp_path: Path
+) -> None:
+    first, truncated, after = DAYS[0], DAYS[3], DAYS[4]
+    sizes = Sizes(norupers=130, sjukhus=20, veststud=120, fjorkomm=60)
+    for day in patron_fortnight(tmp_path / "fortnight", days=(first, truncated, after), sizes=sizes):
+        place = open_place(today=day.on.isoformat())
+        (file,) = (each for each in day.files if each.source == "NORUPERS")
+        found = sync_file(place, file.source, file.path)
+        notify_patrons.fn([found.delivery_id])
+        if day.on == first:
+            approve_all(place)
+    about = [row for row in notices(place.warehouse) if f"NORUPERS_{truncated:%Y%m%d}" in row.subject + row.body_text]
+    assert sorted((row.kind, row.recipient) for row in about) == [("held", SENDER), ("held", OPERATOR)]
+    said = "\n".join(f"{row.subject}\n{row.body_text}\n{row.body_html}" for row in notices(place.warehouse))
+    words = set(re.findall(r"[\w@.-]+", said.casefold()))
+    everybody = rows(place.warehouse, "SELECT primary_id, family_name, given_name, email FROM out_patron")
+    assert len(everybody) > 100
+    assert words & {value.casefold() for person in everybody for value in person if value} == set()
