@@ -29,7 +29,6 @@ class NoticeKind(StrEnum):
     CORRECTION = "correction"
     STRAY = "stray"
     FEEDS = "feeds"
-    ACCOUNTS = "accounts"
 
 
 @dataclass(frozen=True, slots=True)
