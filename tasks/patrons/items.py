@@ -257,8 +257,8 @@ def with_preferred(
 
     Of several sources the one of the lowest rank is believed. An empty list stays empty.
     """
-    if not items:
-        return ()
+    if len(items) < 2:
+        return tuple(each if each.is_preferred else replace(each, is_preferred=True) for each in items)
 
     def order(item: HeldItem) -> tuple[bool, int, int, int, ItemKey]:
         by = [ranking.get(source, UNRANKED) for source in item.preferred_by if source != STAFF]

@@ -42,6 +42,8 @@ SOURCE_COLUMNS: Final = (
 IDENTIFIER_COLUMNS: Final = (
     *("person_id", "seq", "institution", "type", "key", "value", "source", "valid_from", "valid_to"),
 )
+READ_IDENTIFIER: Final = ("person_id", "type", "value", "key", "source", "valid_from", "valid_to")
+"""The person, and the fields of an `IdentifierRow`."""
 LOCK_COLUMNS: Final = (
     *("lock_id", "person_id", "path", "item_type", "item_key", "kind", "held_value", "baseline", "by", "reason"),
     *("until", "created_at"),
@@ -174,11 +176,6 @@ def source_of(row: sa.Row[Any]) -> SourceRecord:
         **said_parts(row.said),
         sighting=Sighting(row.source, row.seen_on, row.missing_runs, row.missing_since, row.counted_on, row.left_on),
     )
-
-
-def identifier_of(row: sa.Row[Any]) -> IdentifierRow:
-    """An identifier, of a row of core_patron_identifier."""
-    return IdentifierRow(row.type, row.value, row.key, row.source, row.valid_from, row.valid_to)
 
 
 def lock_of(row: sa.Row[Any]) -> LockRow:

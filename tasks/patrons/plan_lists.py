@@ -44,7 +44,7 @@ def merge_lists(person: PersonInPlan, paths: Sequence[str], source: str, *, is_w
     held = set()
     rules = person.rules
     for path in paths:
-        if path not in rules.lists:
+        if path not in rules.lists or (not is_whole and _is_as_before(person, path, source)):
             continue
         voices = _voices(person, path, source, is_whole)
         rule = person.in_force(rules)[path]
@@ -53,6 +53,20 @@ def merge_lists(person: PersonInPlan, paths: Sequence[str], source: str, *, is_w
         elif not _merge(person, path, voices, rule.may_clear):
             held.add(path)
     return frozenset(held)
+
+
+def _is_as_before(person: PersonInPlan, path: str, source: str) -> bool:
+    """The source repeats itself, and nobody has touched the list since it was merged: then nothing follows."""
+    before = person.before.sources.get(source)
+    return (
+        before is not None
+        and not before.needs_merge
+        and before.policy_version == person.occasion.policy.version
+        and path not in person.current_lists
+        and path in before.lists
+        and person.sources[source].lists[path] is before.lists[path]
+        and not any(row.path == path for row in person.locks)
+    )
 
 
 def _voices(person: PersonInPlan, path: str, source: str, is_whole: bool) -> list[Voice]:

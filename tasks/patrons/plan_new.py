@@ -20,6 +20,7 @@ from tasks.patrons.records import NOTHING, PersonRecord, SaidValue, SourceRecord
 
 EXTERNAL = "EXTERNAL"
 """Every person that a source sends is a user of this type (the import's own rule)."""
+NOBODY: frozenset[str] = frozenset()
 _NO_TIE = Affiliation("", None, None, None)
 
 
@@ -47,10 +48,10 @@ def new_record(incoming: IncomingPerson, occasion: Occasion) -> PersonRecord:
     written: dict[str, Value | None] = {path: each for path, each in values.items() if path not in rules.passive}
     written[PRIMARY] = primary_id
     lists = {path: _new_list(path, items, occasion) for path, items in incoming.lists.items() if path in rules.lists}
-    source = first_record(incoming, occasion)
-    dates = AffiliationDates(code, source.user_group, "current", source.explicit)
+    tie = incoming.affiliations[0] if incoming.affiliations else _NO_TIE
+    dates = AffiliationDates(code, tie.user_group, "current", explicit_of(incoming))
     worked_out = affiliation_valid_to(dates, occasion.policy, occasion.institution, day).day
-    source = replace(source, worked_out=worked_out)
+    source = first_record(incoming, occasion, worked_out)
     expires = valid_to([dates], None, occasion.policy, occasion.institution, day)
     begins = Standing("staged", day, source.valid_from, expires.day)
     standing, _ = advance(begins, (source.sighting,), occasion.policy, day)
@@ -76,9 +77,15 @@ def new_record(incoming: IncomingPerson, occasion: Occasion) -> PersonRecord:
 def _new_list(path: str, items: tuple[ListItem, ...], occasion: Occasion) -> tuple[HeldItem, ...]:
     code, day = occasion.code, occasion.day
     owners = frozenset((code,))
+    if len(items) == 1:
+        (only,) = items
+        marks = owners if only.is_preferred else NOBODY
+        is_preferred = path in PREFERRED_LISTS
+        return (HeldItem(only.type, only.key, only.fields, owners, day, marks, is_preferred, code, only.segment),)
     found = {
         (each.type, each.key): HeldItem(
-            each.type, each.key, each.fields, owners, day, owners if each.is_preferred else frozenset(), told_by=code
+            *(each.type, each.key, each.fields, owners, day, owners if each.is_preferred else NOBODY, False, code),
+            each.segment,
         )
         for each in items
     }
@@ -88,7 +95,7 @@ def _new_list(path: str, items: tuple[ListItem, ...], occasion: Occasion) -> tup
     return with_preferred(merged, occasion.ranking(path), occasion.policy.preferred_types.get(path, ()))
 
 
-def first_record(incoming: IncomingPerson, occasion: Occasion) -> SourceRecord:
+def first_record(incoming: IncomingPerson, occasion: Occasion, worked_out: date | None = None) -> SourceRecord:
     """What a source says of a person the first time."""
     day = occasion.day
     tie = incoming.affiliations[0] if incoming.affiliations else _NO_TIE
@@ -110,7 +117,7 @@ def first_record(incoming: IncomingPerson, occasion: Occasion) -> SourceRecord:
         tie.department,
         tie.valid_from,
         explicit_of(incoming),
-        None,
+        worked_out,
         Sighting(occasion.code),
     )
 

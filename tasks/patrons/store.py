@@ -32,11 +32,11 @@ from tasks.patrons.patron_rows import (
     IDENTIFIER_COLUMNS,
     LOCK_COLUMNS,
     PERSON_COLUMNS,
+    READ_IDENTIFIER,
     SOURCE_COLUMNS,
     Stored,
     change_row,
     history_row,
-    identifier_of,
     identifier_rows,
     lock_of,
     lock_row,
@@ -92,8 +92,9 @@ def load_records(connection: Connection, person_ids: Collection[int]) -> dict[in
     for row in _rows(connection, core_patron_source, person_ids):
         sources[row.person_id][row.source] = source_of(row)
     identifiers: dict[int, list[IdentifierRow]] = defaultdict(list)
-    for row in _rows(connection, core_patron_identifier, person_ids):
-        identifiers[row.person_id].append(identifier_of(row))
+    columns = (core_patron_identifier.c[name] for name in READ_IDENTIFIER)
+    for person_id, *rest in _rows(connection, core_patron_identifier, person_ids, *columns):
+        identifiers[person_id].append(IdentifierRow(*rest))
     locks: dict[int, list[LockRow]] = defaultdict(list)
     for row in _rows(connection, core_patron_lock, person_ids):
         if row.released_at is None:
@@ -109,11 +110,15 @@ def load_records(connection: Connection, person_ids: Collection[int]) -> dict[in
     }
 
 
-def _rows(connection: Connection, table: sa.Table, person_ids: Collection[int]) -> Sequence[sa.Row[Any]]:
+def _rows(
+    connection: Connection, table: sa.Table, person_ids: Collection[int], *columns: sa.Column[Any]
+) -> Sequence[sa.Row[Any]]:
     wanted = id_set(connection, sorted(person_ids))
     keys = [each for each in table.primary_key.columns if each.name != "person_id"]
     return connection.execute(
-        sa.select(table).join_from(wanted, table, table.c.person_id == wanted.c.value).order_by(wanted.c.value, *keys)
+        sa.select(*(columns or table.c))
+        .join_from(wanted, table, table.c.person_id == wanted.c.value)
+        .order_by(wanted.c.value, *keys)
     ).all()
 
 
