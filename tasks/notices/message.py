@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     CORRECTION = "correction"
     STRAY = "stray"
     FEEDS = "feeds"
+    ACCOUNTS = "accounts"
 
 
 @dataclass(frozen=True, slots=True)
