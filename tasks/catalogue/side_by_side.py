@@ -19,8 +19,9 @@ from tasks.marc.sniffing import HEAD_BYTES, format_of
 from tasks.marc.staging import NOTHING_BEFORE, Stager
 from tasks.second_process import second_process
 
-HERE_EVERY = 3
-"""Every so many-th block is read in this process, the first one while the second process is starting."""
+HERE_EVERY, HERE_FIRST = 4, 2
+"""Every so many-th block is read in this process, which also writes all of them, and so many at the beginning: until
+the second process has started and made its first one."""
 
 
 def is_plain_iso(path: Path, name: str, reading: ReadingRules) -> bool:
@@ -48,12 +49,20 @@ def rows_side_by_side(
 ) -> Iterator[RowBatch]:
     """The rows of the file, a batch a block, in order. Raises `DeliveryRejectedError` where it holds no record."""
     with path.open("rb") as stream:
-        blocks = list(blocks_of(stream, block_bytes))
-        elsewhere = [block for number, block in enumerate(blocks) if number % HERE_EVERY]
+        blocks = [(block, _is_for_here(number)) for number, block in enumerate(blocks_of(stream, block_bytes))]
+        elsewhere = [block for block, is_for_here in blocks if not is_for_here]
         maker = RowMaker(stream, name, delivery_id, reading, rules)
+        if not elsewhere:
+            yield from rows_in_order(maker, [(block, None) for block, _ in blocks])
+            return
         with second_process(columns_of_blocks, path, elsewhere, name, delivery_id, reading, rules) as there:
-            made = ((block, next(there) if number % HERE_EVERY else None) for number, block in enumerate(blocks))
+            made = ((block, None if is_for_here else next(there)) for block, is_for_here in blocks)
             yield from rows_in_order(maker, made)
+
+
+def _is_for_here(number: int) -> bool:
+    """Whether the block of this number, from 0, is one for this process."""
+    return number < HERE_FIRST or number % HERE_EVERY == 0
 
 
 def rows_in_order(maker: RowMaker, made: Iterable[tuple[Block, BatchColumns | None]]) -> Iterator[RowBatch]:
