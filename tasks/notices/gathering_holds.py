@@ -25,6 +25,8 @@ PATRON = "patron"
 """Kind of a delivery of persons."""
 WHOLE_FILE = "file:"
 """How the classes begin under which a file of persons waits as a whole."""
+WITHOUT_FILE = ("patron-update", "patron-retention")
+"""Flows whose plans are about persons and come from no file."""
 _LEDGER = tuple(raw_delivery.c[name] for name in ("kind", "sender", "name", "state"))
 
 
@@ -46,6 +48,38 @@ def held_deliveries(connection: Connection, register: Register, deliveries: Coll
     return [
         _held(register, list(classes)) for _, classes in groupby(rows, key=lambda row: (row.delivery_id, row.plan_hash))
     ]
+
+
+def held_plans(connection: Connection, register: Register) -> list[HeldDelivery]:
+    """Plans about persons that come from no file (instant updates, erasing) and wait for a decision, oldest first."""
+    change_class = core_plan.c["class"].label("change_class")
+    rows = connection.execute(
+        sa.select(core_plan, change_class)
+        .where(
+            core_plan.c.delivery_id.is_(None),
+            core_plan.c.flow.in_(WITHOUT_FILE),
+            core_plan.c.state == PlanState.HELD,
+        )
+        .order_by(core_plan.c.created_at, core_plan.c.plan_hash, change_class)
+    ).all()
+    return [_held_plan(register, list(classes)) for _, classes in groupby(rows, key=lambda row: row.plan_hash)]
+
+
+def _held_plan(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
+    first = classes[0]
+    institution, _, source = first.scope.partition(":")
+    return HeldDelivery(
+        recipient=register.catalogue.operator,
+        language=register.catalogue.language,
+        delivery_id=0,
+        supplier_name=sender_name(register, PATRON, source) if source else institution,
+        file_name="",
+        plan_hash=first.plan_hash,
+        is_whole=False,
+        classes=_classes(classes),
+        words="held_plan",
+        asked=first.created_at.isoformat(),
+    )
 
 
 def waits_as_whole_file() -> sa.ColumnElement[bool]:
@@ -73,15 +107,19 @@ def _held(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
         file_name=first[raw_delivery.c.name],
         plan_hash=first[core_plan.c.plan_hash],
         is_whole=first[raw_delivery.c.state] == DeliveryState.HELD,
-        classes=tuple(
-            HeldClass(
-                change_class=row.change_class,
-                planned=row.planned,
-                population=row.population,
-                limit=row.limit,
-                reason=Reason(row.change_class, row.reason),
-            )
-            for row in classes
-        ),
+        classes=_classes(classes),
         words="held_persons" if kind == PATRON else "held",
+    )
+
+
+def _classes(classes: list[sa.Row[Any]]) -> tuple[HeldClass, ...]:
+    return tuple(
+        HeldClass(
+            change_class=row.change_class,
+            planned=row.planned,
+            population=row.population,
+            limit=row.limit,
+            reason=Reason(row.change_class, row.reason),
+        )
+        for row in classes
     )

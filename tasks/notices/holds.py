@@ -27,7 +27,8 @@ class HeldClass:
 class HeldDelivery:
     """A delivery of which something waits. `is_whole`: nothing of it has been loaded; else the safe part has.
 
-    `words` is the section of the phrases that is spoken from: `held` of records, `held_persons` of persons.
+    `words` is the section of the phrases that is spoken from: `held` of records, `held_persons` of persons,
+    `held_plan` of persons whose plan comes from no file; then `asked` says when it was asked, and names the question.
     """
 
     recipient: str
@@ -38,7 +39,8 @@ class HeldDelivery:
     plan_hash: str
     is_whole: bool
     classes: tuple[HeldClass, ...]
-    words: Literal["held", "held_persons"] = "held"
+    words: Literal["held", "held_persons", "held_plan"] = "held"
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def compose_held(
         text=render_text("held", phrases, **values),
         html=render_html("held", phrases, **values),
         attachments=(),
-        dedup_key=f"{NoticeKind.HELD}|{held.delivery_id}|{held.plan_hash}",
+        dedup_key=f"{NoticeKind.HELD}|{held.asked or held.delivery_id}|{held.plan_hash}",
     )
 
 
@@ -99,6 +101,6 @@ def decisions(plan_hash: str, pages: Pages) -> tuple[list[tuple[str, str]], list
 
 def _name(held: HeldClass, phrases: Phrases, words: str) -> str:
     """The class in words, its id behind it: the operator needs both."""
-    section = "person_class" if words == "held_persons" else "held_class"
+    section = "held_class" if words == "held" else "person_class"
     known = phrases.say_if_known(f"{section}.{held.change_class.removeprefix('quality:')}")
     return f"{known} ({held.change_class})" if known else held.change_class

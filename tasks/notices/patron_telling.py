@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import PlanState
 from tasks.landing.zone import LandingZone
+from tasks.notices.gathering_holds import held_plans
 from tasks.notices.gathering_patrons import (
     TOLD,
     PatronFile,
@@ -22,7 +23,7 @@ from tasks.notices.gathering_patrons import (
     told_as_held,
     untold_files,
 )
-from tasks.notices.holds import NO_PAGES, Pages
+from tasks.notices.holds import NO_PAGES, Pages, compose_held
 from tasks.notices.patron_digest import compose_patron_digest
 from tasks.notices.patron_lists import FiledLists, file_lists
 from tasks.notices.patron_rejects import FileNotTaken, FileRows, PatronRejects, compose_patron_rejects
@@ -58,6 +59,14 @@ def tell_of_patron_files(
             note_done(connection, [each.delivery_id for each in left], TOLD, teller.clock())
     everything = {*deliveries, *(each.delivery_id for each in files)}
     return counts + tell_of_holds(warehouse, teller, sorted(everything), pages)
+
+
+def tell_of_held_plans(warehouse: Warehouse, teller: Teller, pages: Pages = NO_PAGES) -> Counter[str]:
+    """Tell the operator of plans about persons that wait and come from no file; each once. Returns counts by kind."""
+    with warehouse.write() as connection:
+        found = held_plans(connection, teller.register)
+        messages = (compose_held(each, teller.catalogue_name, teller.sender, pages) for each in found)
+        return teller.queue(connection, messages)
 
 
 def tell_of_patron_plan(warehouse: Warehouse, teller: Teller, plan_hash: str) -> Counter[str]:

@@ -13,6 +13,7 @@ from schemas.runs import RunSeen
 from tasks import orchestrator
 from tasks.notices import telling
 from tasks.notices.gathering_failures import deliveries_held_by, failed_run
+from tasks.notices.patron_telling import tell_of_held_plans
 from tasks.notices.stages import pages_of, teller_of
 from tasks.runs.reaping import HEARTBEATS_MISSED, LOST, is_dead, is_in_doubt, verdict, will_be_taken_up
 from tasks.stage import run_id, stage, stage_logger
@@ -121,7 +122,9 @@ def tell_of_run(flow_run_id: str, most_attempts: int) -> Counter[str]:
     if seen.state_name == HELD:
         with place.warehouse.read() as connection:
             deliveries = deliveries_held_by(connection, flow_run_id)
-        return telling.tell_of_holds(place.warehouse, teller, deliveries, pages_of(flow_run_id))
+        pages = pages_of(flow_run_id)
+        held = telling.tell_of_holds(place.warehouse, teller, deliveries, pages)
+        return held + tell_of_held_plans(place.warehouse, teller, pages)
     is_crashed = seen.state == "crashed"
     if seen.state not in ("failed", "crashed") or (is_crashed and will_be_taken_up(seen, most_attempts)):
         return Counter(passed=1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 
 from schemas.patrons import PATHS, RejectRule
 from schemas.register.patron_limits import PATRON_CHANGES
-from tasks.notices.gathering_holds import PATRON, WHOLE_FILE
+from tasks.notices.gathering_holds import PATRON, WHOLE_FILE, WITHOUT_FILE
 from tasks.notices.gathering_patrons import HAPPENED_BY_RULE, PERSON, PROTECTED_RULES, STATE, TAKEN_RULE
 from tasks.notices.holds import HeldClass, Pages, compose_held
 from tasks.notices.message import Message, NoticeKind
@@ -17,7 +17,7 @@ from tasks.notices.patron_digest import HAPPENED, PathCounts, PatronDigest, comp
 from tasks.notices.patron_holds import FileFault, compose_held_file
 from tasks.notices.patron_rejects import compose_patron_rejects
 from tasks.notices.wording import Reason, standard_book
-from tasks.patrons import checking, merge, occasion
+from tasks.patrons import checking, instant_limits, merge, occasion
 from tasks.patrons.file_guards import FileRule
 from tasks.patrons.identity import IDENTITY_WORDS
 from tasks.patrons.lifecycle import EVENT_WORDS
@@ -156,14 +156,17 @@ class TestHeldFile:
         assert phrases.say("person_remedy.null_rate") in text
 
 
+@pytest.mark.parametrize("words", ["held_persons", "held_plan"])
 @every_language
-def test_classes_of_change_that_wait_are_told_in_words_of_persons(language: str) -> None:
+def test_classes_of_change_that_wait_are_told_in_words_of_persons(
+    language: str, words: Literal["held_persons", "held_plan"]
+) -> None:
     phrases = standard_book().language(language)
     classes = (HeldClass("deactivate", 41, 1000, 17.0, Reason("x", "41 of 1000 persons would be deactivated")),)
-    made = held(language=language, classes=classes, is_whole=False, words="held_persons")
+    made = held(language=language, classes=classes, is_whole=False, words=words)
     text = compose_held(made, CATALOGUE, SENDER).text
     assert f"{phrases.say('person_class.deactivate')} (deactivate)" in text
-    assert phrases.say("held_persons.part") in text
+    assert phrases.say(f"{words}.part") in text
     assert "41 of 1000 persons would be deactivated" in text
     assert "samkat plans approve 9f2c41d0" in text
 
@@ -196,6 +199,7 @@ class TestRulesHaveWords:
         assert set(HAPPENED_BY_RULE.values()) | {"changed"} == set(HAPPENED)
 
     def test_the_names_are_those_of_the_patron_sync(self) -> None:
+        assert instant_limits.FLOW in WITHOUT_FILE
         assert KIND == PATRON
         assert checking.CLASS_PREFIX == WHOLE_FILE
         assert (occasion.PERSON, occasion.STATE) == (PERSON, STATE)
@@ -206,6 +210,6 @@ class TestRulesHaveWords:
 def test_no_phrase_of_persons_speaks_of_titles_or_suppliers(language: str) -> None:
     known = standard_book().language(language).phrases
     words = re.compile(r"(?i)titlar|titler|titles|leverant|leverandør|supplier(?!})")
-    of_persons = {key: text for key, text in known.items() if key.startswith(("person_", "held_persons"))}
+    of_persons = {key: text for key, text in known.items() if key.startswith(("person_", "held_p"))}
     assert len(of_persons) > 150
     assert [key for key, text in of_persons.items() if words.search(text.replace("{supplier}", ""))] == []

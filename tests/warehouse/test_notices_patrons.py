@@ -15,7 +15,7 @@ from deployments.sample.patrons import DAYS, Sizes, patron_fortnight
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.raw import raw_delivery
 from tasks.notices import patron_telling
-from tasks.notices.stages import notify_held, notify_patron_plan, notify_patrons, send_notices
+from tasks.notices.stages import notify_held, notify_patron_plan, notify_patrons, send_notices, teller_of
 from tasks.notices.wording import standard_book
 from tasks.plans.store import withdraw
 from tasks.workplace import Workplace
@@ -285,6 +285,31 @@ class TestOnce:
         (row,) = notices(place.warehouse)
         assert "13 mars 2025 och 14 mars 2025" in row.body_text
         assert "* Nya: 1\n* Ändrade: 1\n" in row.body_text
+
+
+def test_a_plan_that_comes_from_no_file_is_told_to_the_operator_once_each_time_it_is_asked(place: Workplace) -> None:
+    plan = {
+        "plan_hash": "e5" * 32, "planned": 12, "population": 100, "limit": 10.0, "state": "held", "created_at": AT,
+        "reason": "12 of 100 persons would be erased",
+    }  # fmt: skip
+    about = [
+        {"plan_id": 1, "flow": "patron-retention", "scope": "NORU", "class": "erase"},
+        {"plan_id": 2, "flow": "patron-update", "scope": "NORU:NORUPERS", "class": "clear", "plan_hash": "f6" * 32},
+        {"plan_id": 3, "flow": "elsewhere", "scope": "NORU", "class": "erase", "plan_hash": "a7" * 32},
+    ]
+    with place.warehouse.write() as connection:
+        connection.execute(sa.insert(core_plan), [plan | each for each in about])
+    teller = teller_of(place)
+    assert patron_telling.tell_of_held_plans(place.warehouse, teller) == {"held": 2}
+    assert patron_telling.tell_of_held_plans(place.warehouse, teller) == {}
+    erase, clear = notices(place.warehouse)
+    assert erase.subject == "Väntar på godkännande: ändringar av personer hos NORU"
+    assert f"samkat plans approve {'e5' * 32}" in erase.body_text
+    assert clear.subject.endswith("personer hos Nordhavets universitet, personalregistret")
+    with place.warehouse.write() as connection:
+        again = AT + timedelta(30)
+        connection.execute(sa.update(core_plan).where(core_plan.c.plan_id == 1).values(created_at=again))
+    assert patron_telling.tell_of_held_plans(place.warehouse, teller) == {"held": 1}
 
 
 def test_what_was_approved_is_told_when_it_has_been_done(place: Workplace, contact: str) -> None:
