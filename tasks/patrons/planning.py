@@ -259,20 +259,21 @@ def list_due(connection: Connection, file: PlanningFile) -> Counter[str]:
 
 
 def _enter(connection: Connection, delivery_id: int, why: str, persons: sa.Select[Any]) -> int:
-    found = persons.subquery()
-    there = sa.exists().where(
-        stage_patron_due.c.delivery_id == delivery_id, stage_patron_due.c.person_id == found.c.person_id
+    """Enter those of `persons` who are not in the file, and not entered yet.
+
+    As sets: asked for one person at a time, SQLite walks through the file for each.
+    """
+    in_file = sa.select(stage_patron.c.person_id).where(
+        stage_patron.c.delivery_id == delivery_id, stage_patron.c.person_id.is_not(None)
     )
+    entered = sa.select(stage_patron_due.c.person_id).where(stage_patron_due.c.delivery_id == delivery_id)
+    found = persons.except_(in_file, entered).subquery()
     chosen = sa.select(
         sa.literal(delivery_id, sa.BigInteger), found.c.person_id, sa.literal(why), sa.literal(""), sa.literal("")
-    ).where(sa.not_(there))
+    )
     return connection.execute(
         sa.insert(stage_patron_due).from_select(["delivery_id", "person_id", "why", "outcome", "classes"], chosen)
     ).rowcount
-
-
-def _not_in_file(delivery_id: int, person_id: sa.Column[int]) -> sa.ColumnElement[bool]:
-    return sa.not_(sa.exists().where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.person_id == person_id))
 
 
 def _absent(file: PlanningFile) -> sa.Select[Any]:
@@ -285,7 +286,6 @@ def _absent(file: PlanningFile) -> sa.Select[Any]:
             source.c.left_on.is_(None),
             person.c.merged_into.is_(None),
             person.c.state.not_in(["inactive", "erasable", "erased"]),
-            _not_in_file(file.delivery_id, source.c.person_id),
         )
     )
 
@@ -297,7 +297,6 @@ def _due(file: PlanningFile) -> sa.Select[Any]:
         person.c.look_on <= file.day,
         person.c.merged_into.is_(None),
         person.c.state != "erased",
-        _not_in_file(file.delivery_id, person.c.person_id),
     )
 
 
