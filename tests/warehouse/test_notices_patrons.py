@@ -24,6 +24,8 @@ from tests.warehouse.notices_night import emails, notices
 from tests.warehouse.patron_files import ASTRID, AT, BIRK, CILLA, DAY, PERSONS, Change, SentFile, add_file, add_persons
 from tests.warehouse.patron_runs import approve_all, rows, sync_file
 
+on_sqlite_alone = pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
+"""What is the same on both engines, because another test does its statements there."""
 OPERATOR = "drift@samkatalogen.example"
 SENDER = "ansatte@nordhavet.example"
 NIGHT = SentFile(
@@ -148,6 +150,7 @@ class TestNight:
         review = landed(place, "review.csv").casefold()
         assert not any(each.family_name.casefold() in review or each.email in review for each in PERSONS)
 
+    @on_sqlite_alone
     def test_a_night_on_which_nothing_changed_sends_nothing(self, place: Workplace) -> None:
         quiet = SentFile(7, changes=[Change(BIRK, "department", "edited", "suppressed")])
         add_persons(place.warehouse, BIRK)
@@ -190,6 +193,7 @@ class TestHeldFile:
             assert "Ingen har lagts upp, ändrats eller inaktiverats av den" in each.body_text
         assert "samkat plans" not in to_sender.body_text
 
+    @on_sqlite_alone
     def test_it_is_told_once_although_its_plan_changes_on_a_later_look(self, place: Workplace) -> None:
         night = [add_file(place.warehouse, TRUNCATED)]
         notify_patrons.fn(night)
@@ -219,6 +223,7 @@ class TestHeldFile:
         assert notify_patrons.fn(night) == {}
         assert len(notices(place.warehouse)) == 2
 
+    @on_sqlite_alone
     def test_a_file_that_was_held_and_replaced_within_one_run_is_told_to_its_sender_with_its_reason(
         self, place: Workplace
     ) -> None:
@@ -228,6 +233,7 @@ class TestHeldFile:
         (row,) = notices(place.warehouse)
         assert "not used: the file of 2025-03-15 was; 480 persons, last time 1,200" in row.body_text
 
+    @on_sqlite_alone
     def test_a_dry_run_tells_nobody(self, place: Workplace) -> None:
         seen = SentFile(7, is_preview=True, state="matched", findings=TRUNCATED.findings)
         assert notify_patrons.fn([add_file(place.warehouse, seen)]) == {}
@@ -259,6 +265,7 @@ class TestOnce:
         assert notices(place.warehouse) == []
         assert notify_patrons.fn(night) == {"rejects": 1, "digest": 1, "held": 1}
 
+    @on_sqlite_alone
     def test_a_run_that_is_killed_after_it_has_told_of_the_files_still_tells_what_waits(
         self, place: Workplace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -331,6 +338,7 @@ def test_what_was_approved_is_told_when_it_has_been_done(place: Workplace, conta
     assert "E-postadresser" not in later.body_text
 
 
+@on_sqlite_alone
 def test_a_truncated_night_of_the_sample_says_so_in_one_mail_and_no_mail_of_these_nights_holds_a_person(
     open_place: OpenPlace, tmp_path: Path
 ) -> None:
