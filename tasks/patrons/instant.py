@@ -7,6 +7,7 @@ carried out later, in the order in which it came. A class of change over its lim
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from tasks.patrons.receipts import (
     find_same,
     open_receipts,
     person_in,
+    same_and_waiting,
 )
 from tasks.patrons.records import PersonRecord
 from tasks.patrons.store import load_records, save_plans
@@ -46,6 +48,7 @@ from tasks.warehouse.away import is_passing
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ids import take_id
 
+log = logging.getLogger("samkat.patrons")
 LOCK_SECONDS: Final = 2.0
 """How long an update waits for other writers of persons before it is stored to be carried out later."""
 STORE_SECONDS: Final = 10.0
@@ -93,10 +96,10 @@ def carry_out(instant: Instant, asked: Asked, now: datetime) -> Receipt:
     """
     try:
         with instant.warehouse.write(PATRONS_LOCK, instant.lock_seconds) as connection:
-            same = find_same(connection, asked.institution, asked.idempotency_key, asked.request_hash)
+            same, waiting = same_and_waiting(connection, asked, BACKLOG + 1)
             if same is not None:
                 return same
-            outcome = _behind_others(connection, instant, asked, now)
+            outcome = _behind_others(connection, instant, waiting, now)
             receipt_id = take_id(connection, COUNTER)
             if outcome is None:
                 outcome = merge(connection, instant, asked.source, asked.method, asked.person, receipt_id, now)
@@ -107,9 +110,10 @@ def carry_out(instant: Instant, asked: Asked, now: datetime) -> Receipt:
     return _store(instant.warehouse, asked, now)
 
 
-def _behind_others(connection: Connection, instant: Instant, asked: Asked, now: datetime) -> Outcome | None:
+def _behind_others(
+    connection: Connection, instant: Instant, waiting: Sequence[sa.Row[Any]], now: datetime
+) -> Outcome | None:
     """Who came first is served first. Where many wait, this one waits, too."""
-    waiting = open_receipts(connection, "waiting", asked.source, BACKLOG + 1)
     if len(waiting) > BACKLOG:
         return Outcome("waiting", "behind_others", "others of the source came first and still wait")
     for row in waiting:
@@ -246,11 +250,19 @@ def hash_of_changes(plan: PlannedPerson, classes: Collection[PatronChange]) -> s
 
 
 def _take_up(connection: Connection, instant: Instant, row: sa.Row[Any], now: datetime) -> Outcome:
-    """Carry out an update that waited."""
+    """Carry out an update that waited. One that cannot be carried out at all is refused: others wait behind it."""
     if row.source not in instant.sources:
         outcome = Outcome("refused", "no_source", "the register has no such source any more")
     else:
-        outcome = merge(connection, instant, row.source, row.method, person_in(row), row.receipt_id, now)
+        try:
+            with connection.begin_nested():
+                outcome = merge(connection, instant, row.source, row.method, person_in(row), row.receipt_id, now)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            # Not its words: they may quote the person.
+            log.error("receipt %d could not be carried out: %s", row.receipt_id, type(error).__name__)
+            outcome = Outcome("refused", "failed", "it could not be carried out; tell the operator")
     decide(connection, row, outcome, now)
     return outcome
 

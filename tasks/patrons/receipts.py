@@ -110,6 +110,28 @@ def find_same(connection: Connection, institution: str, key: str, request_hash: 
     return receipt_of(row)
 
 
+def same_and_waiting(connection: Connection, asked: Asked, limit: int) -> tuple[Receipt | None, Sequence[sa.Row[Any]]]:
+    """The receipt of the same request, as `find_same`, and the updates of its source that wait, at most `limit`.
+
+    One question to the database: each takes a while that nobody else can write persons in.
+    """
+    is_same = sa.and_(table.c.institution == asked.institution, table.c.idempotency_key == asked.idempotency_key)
+    waits = sa.and_(table.c.state == "waiting", table.c.source == asked.source)
+    # The same one first: as a rule there is none, and nothing waits.
+    order = (sa.case((is_same, 0), else_=1), table.c.receipt_id)
+    rows = connection.execute(sa.select(table).where(sa.or_(is_same, waits)).order_by(*order).limit(limit + 1)).all()
+    same = rows[0] if rows and _is_same(rows[0], asked) else None
+    if same is None:
+        return None, rows[:limit]
+    if bytes(same.request_hash) != asked.request_hash:
+        raise KeyTakenError
+    return receipt_of(same), rows[1:]
+
+
+def _is_same(row: sa.Row[Any], asked: Asked) -> bool:
+    return bool(row.institution == asked.institution and row.idempotency_key == asked.idempotency_key)
+
+
 def enter(connection: Connection, asked: Asked, receipt_id: int, outcome: Outcome, now: datetime) -> Receipt:
     """Enter a receipt; what is not carried out whole keeps its content."""
     values = {
@@ -121,7 +143,7 @@ def enter(connection: Connection, asked: Asked, receipt_id: int, outcome: Outcom
         "method": asked.method,
         "request_hash": asked.request_hash,
         "received_at": now,
-        **_values_of(asked.person, outcome, now),
+        **_values_of(asked.person if outcome.state in ("waiting", "held") else None, outcome, now),
     }
     connection.execute(sa.insert(table).values(**values))
     return Receipt(
@@ -132,17 +154,21 @@ def enter(connection: Connection, asked: Asked, receipt_id: int, outcome: Outcom
 
 def decide(connection: Connection, row: sa.Row[Any], outcome: Outcome, now: datetime) -> None:
     """Note what became of an update that waited; one that waited for approval keeps the plan that it was under."""
-    values = _values_of(person_in(row), outcome, now)
+    is_open = outcome.state in ("waiting", "held")
+    values = _values_of(person_in(row) if is_open else None, outcome, now)
     if outcome.state == "held":
         values |= {"plan_hash": None, "run_id": None}  # it waits anew, and is reported anew
     connection.execute(sa.update(table).where(table.c.receipt_id == row.receipt_id).values(**values))
 
 
-def _values_of(person: IncomingPerson, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    is_open = outcome.state in ("waiting", "held")
-    content = {"person": orjson.Fragment(incoming_to_json(person)), "changes": outcome.changes_hash}
+def _values_of(person: IncomingPerson | None, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """`person`: of an update that waits or is held; of others nothing is kept."""
+    content = None
+    if person is not None:
+        known = {"person": orjson.Fragment(incoming_to_json(person)), "changes": outcome.changes_hash}
+        content = orjson.dumps(known).decode()
     return {
-        "content": orjson.dumps(content).decode() if is_open else None,
+        "content": content,
         "state": outcome.state,
         "rule": outcome.rule or None,
         "reason": outcome.reason or None,
