@@ -1,4 +1,4 @@
-"""The stages of `patron-sync` in the order of the flow, called without Prefect, and what the warehouse says of persons."""
+"""The stages of `patron-sync` in the order of the flow, without Prefect, and what the warehouse says of persons."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ from tasks.workplace import Workplace, workplace
 from tests.warehouse.notices_night import attached, emails, html_of, notices, sweep_and_tell, text_of
 from tests.warehouse.pipeline import load_catalogue
 
+pytestmark = pytest.mark.xdist_group("notices-night")
+"""The night is made once an engine: by one worker, not by each."""
 SEED, BIBS = 1, 300
 LANGUAGES = {"sv": {"SOLB", "LUNV", "NORU", "SOLG", "GRAN", "OSTA"}, "nb": {"FJOR", "FJVG"}, "da": {"HAVN"}}
 

@@ -113,8 +113,10 @@ def test_each_reader_sees_the_promised_views_of_its_role_and_no_other(
         counts = [connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in mine]
     answers = [refused(opened, f"SELECT 1 FROM {name}") for name in others]
     opened.dispose()
-    assert counts == [0] * len(mine) and len(mine) >= 3
-    assert ["permission denied" in each for each in answers] == [True] * len(others) and others
+    assert len(mine) >= 3
+    assert len(others) >= 3
+    assert counts == [0] * len(mine)
+    assert ["permission denied" in each for each in answers] == [True] * len(others)
 
 
 def test_a_reader_sees_no_table_and_changes_nothing(reader: Warehouse) -> None:
