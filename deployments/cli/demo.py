@@ -12,11 +12,13 @@ import typer
 
 from deployments.cli import place
 from deployments.cli.deliveries import Told, render_deliveries, tell
+from deployments.cli.demo_patrons import run_patron_night
 from deployments.cli.failing import DONE, report_failure
 from deployments.cli.ingest import adopted
 from deployments.cli.init import prepare_home
 from deployments.cli.options import AsJson, command
 from deployments.cli.output import Output, prose
+from deployments.cli.patrons import render_files
 from deployments.cli.review import write_worklist
 from deployments.cli.running import flow_session, run_flow
 from schemas.errors import UsageError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from deployments.local_server import ServerAddress
+    from schemas.summaries import PatronSummary
 
 SEED = 1
 KEPT_VARIABLES = ("SAMKAT_DEBUG", "SAMKAT_PREFECT_PORT")
@@ -50,10 +53,14 @@ def register(app: typer.Typer) -> None:
         catalogue, night = _write_sample(settings, output)
         with flow_session(settings, output, with_login=False) as address:
             ids, code = _run_night(settings, output, catalogue, night)
+            persons = run_patron_night(settings, output)
         with place.warehouse(settings) as warehouse, warehouse.read() as connection:
             told = tell(connection, ids)
         where = _where_to_look(settings, address)
-        output.show(told.document(where_to_look=where), lambda console: _render(console, told, settings, where))
+        output.show(
+            told.document(persons=persons, where_to_look=where),
+            lambda console: _render(console, told, persons, settings, where),
+        )
         raise typer.Exit(code)
 
 
@@ -132,8 +139,11 @@ def _where_to_look(settings: Settings, address: ServerAddress) -> dict[str, str]
     }
 
 
-def _render(console: Console, told: Told, settings: Settings, where: dict[str, str]) -> None:
+def _render(
+    console: Console, told: Told, persons: list[PatronSummary], settings: Settings, where: dict[str, str]
+) -> None:
     render_deliveries(console, told, settings, None)
+    render_files(console, persons)
     prose(console, "", "Where to look:", *(f"  {name:28} {path}" for name, path in where.items()))
     prose(
         console,

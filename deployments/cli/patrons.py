@@ -69,7 +69,7 @@ def sync(
             f"another run has been at {source}'s files for {PATIENCE_SECONDS // 60} minutes",
             remedy="give the command again when it has ended; nothing has been done yet",
         )
-    output.show({"source": source, "dry_run": dry_run, "files": found}, lambda console: _render(console, found))
+    output.show({"source": source, "dry_run": dry_run, "files": found}, lambda console: render_files(console, found))
     raise typer.Exit(_exit_code(found))
 
 
@@ -85,7 +85,8 @@ def _exit_code(found: Sequence[PatronSummary]) -> int:
     return NEEDS_A_PERSON if any(each.is_held and not each.is_preview for each in found) else DONE
 
 
-def _render(console: Console, found: Sequence[PatronSummary]) -> None:
+def render_files(console: Console, found: Sequence[PatronSummary]) -> None:
+    """A table of files of persons with what became of their rows, and why something waits."""
     columns = (
         *("file", "institution", "day", "state", "rows", "as before", "new", "changed", "kept", "held"),
         *("quarantined", "unreadable", "missing", "moved"),
