@@ -19,7 +19,7 @@ from tasks.patrons.pinning import carry_out_orders
 from tasks.patrons.plan_edits import plan_edit, plan_found, plan_read_back
 from tasks.patrons.plan_identifiers import PRIMARY, rekey_person, set_identifiers
 from tasks.patrons.plan_lists import item_locks, merge_lists, preferred
-from tasks.patrons.plan_new import explicit_of, first_record, plan_new
+from tasks.patrons.plan_new import EXTERNAL, explicit_of, first_record, plan_new
 from tasks.patrons.plan_person_state import PersonInPlan
 from tasks.patrons.plan_scalars import merge_scalars
 from tasks.patrons.plan_standing import settle
@@ -61,6 +61,8 @@ def plan_person(
     person = PersonInPlan(record, occasion, held)
     code = occasion.code
     old = record.sources.get(code)
+    if not record.sources:
+        person.account_type = EXTERNAL  # as every person whom a source sends
     person.sources[code] = heard(old, incoming, occasion)
     carry_out_orders(person, incoming.orders, protects=False)
     is_rekeyed = rekey_person(person, incoming, rekey)

@@ -24,9 +24,9 @@ class PersonInPlan:
     """Begins as `before`; the modules plan_*.py change it; `planned` is the plan."""
 
     __slots__ = (
-        *("before", "changes", "current", "current_lists", "expiry_rule", "held", "history", "identifiers"),
-        *("is_confidential", "is_desk_stub", "is_held", "lists", "locks", "look_on", "occasion", "primary_id"),
-        *("read_back_hash", "replaced", "replaced_lists", "sources", "standing", "touches", "written"),
+        *("account_type", "before", "changes", "current", "current_lists", "expiry_rule", "held", "history"),
+        *("identifiers", "is_confidential", "is_desk_stub", "is_held", "lists", "locks", "look_on", "occasion"),
+        *("primary_id", "read_back_hash", "replaced", "replaced_lists", "sources", "standing", "touches", "written"),
     )
 
     def __init__(self, record: PersonRecord, occasion: Occasion, held: frozenset[PatronChange] = frozenset()) -> None:
@@ -43,6 +43,7 @@ class PersonInPlan:
         self.standing = record.standing
         self.expiry_rule = record.expiry_rule
         self.primary_id = record.primary_id
+        self.account_type = record.account_type
         self.look_on = record.look_on
         self.is_confidential = record.is_confidential
         self.is_desk_stub = record.is_desk_stub
@@ -152,6 +153,7 @@ class PersonInPlan:
         after = replace(
             before,
             primary_id=self.primary_id,
+            account_type=self.account_type,
             standing=self.standing,
             expiry_rule=self.expiry_rule,
             written=self.written,

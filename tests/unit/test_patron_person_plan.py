@@ -364,9 +364,9 @@ def test_a_person_found_in_the_library_system_is_nobodys_until_a_source_claims_t
     assert after(claimed).current["user_title"] == "dr"
     assert ("user_title", "conflict", "review", None) in decided(claimed)
     assert after(claimed).standing.expires_on == DAY + timedelta(366)
-    stub = replace(person, is_desk_stub=True)
+    stub = replace(person, is_desk_stub=True, account_type="INTERNAL")
     fed = after(plan_person(stub, row({"user_title": "fru", "last_name": "Lie"}), next_night()))
-    assert (fed.current["user_title"], fed.is_desk_stub) == ("fru", False)
+    assert (fed.current["user_title"], fed.is_desk_stub, fed.account_type) == ("fru", False, "EXTERNAL")
 
 
 def test_what_is_protected_for_the_institution_stays_unless_the_person_is_exempt() -> None:
