@@ -182,6 +182,7 @@ def apply_approved(
             "a newer file of the source was planned since, and this plan is gone",
             remedy="`samkat plans list` shows what waits now",
         )
+    before = _outcomes(connection, file.delivery_id)
     counts: Counter[str] = Counter()
     for begin in range(0, len(rows), CHUNK_PLANS):
         planned, _ = plan_some(connection, file, rows[begin : begin + CHUNK_PLANS], frozenset())
@@ -193,8 +194,32 @@ def apply_approved(
     counts["changed since"] += len(due) - len(same)
     counts += _apply_due(connection, file, same, still_held, now=now, run_id=run_id, plan_hash=plan)
     mark_applied(connection, plan, approved)
-    store_counts(connection, file.delivery_id)
+    _recount(connection, file.delivery_id, before)
     return counts
+
+
+def _outcomes(connection: Connection, delivery_id: int) -> Counter[str]:
+    """Rows of the file by outcome, of those that are still in the working set."""
+    found = connection.execute(
+        sa.select(stage_patron.c.outcome, sa.func.count())
+        .where(stage_patron.c.delivery_id == delivery_id)
+        .group_by(stage_patron.c.outcome)
+    )
+    return Counter(dict(found.tuples().all()))
+
+
+def _recount(connection: Connection, delivery_id: int, before: Counter[str]) -> None:
+    """Add what has moved to the counts of the file: the rows that settled with it are no longer there to be counted."""
+    now = _outcomes(connection, delivery_id)
+    moved = {
+        f"rows_{name}": raw_patron_file.c[f"rows_{name}"] + now[name] - before[name]
+        for name in ROW_OUTCOMES
+        if now[name] != before[name]
+    }
+    if moved:
+        connection.execute(
+            sa.update(raw_patron_file).where(raw_patron_file.c.delivery_id == delivery_id).values(**moved)
+        )
 
 
 def _rows_of_class(table: sa.Table, file: PlanningFile, change: PatronChange) -> sa.Select[Any]:
@@ -204,15 +229,7 @@ def _rows_of_class(table: sa.Table, file: PlanningFile, change: PatronChange) ->
 
 def store_counts(connection: Connection, delivery_id: int) -> dict[str, int]:
     """Count what became of the rows of a file, store it, and return it by column of raw_patron_file."""
-    by_outcome = dict(
-        connection.execute(
-            sa.select(stage_patron.c.outcome, sa.func.count())
-            .where(stage_patron.c.delivery_id == delivery_id)
-            .group_by(stage_patron.c.outcome)
-        )
-        .tuples()
-        .all()
-    )
+    by_outcome = _outcomes(connection, delivery_id)
     due = dict(
         connection.execute(
             sa.select(stage_patron_due.c.outcome, sa.func.count())
@@ -227,7 +244,7 @@ def store_counts(connection: Connection, delivery_id: int) -> dict[str, int]:
         .select_from(stage_patron_due)
         .where(stage_patron_due.c.delivery_id == delivery_id, stage_patron_due.c.why == "absent")
     ).scalar_one()
-    counts = {f"rows_{name}": by_outcome.get(name, 0) for name in ROW_OUTCOMES}
+    counts = {f"rows_{name}": by_outcome[name] for name in ROW_OUTCOMES}
     counts |= {"persons_missing": absent, "persons_moved": due.get("moved", 0)}
     connection.execute(sa.update(raw_patron_file).where(raw_patron_file.c.delivery_id == delivery_id).values(**counts))
     return counts

@@ -230,14 +230,23 @@ def preview_changes(delivery_ids: list[int]) -> list[PatronSummary]:
     """What would be done and what would be held; then the working set of the dry run is forgotten."""
     place = workplace()
     guarded: dict[int, Sequence[GuardedClass]] = {}
-    for row in rows_in_state(place.warehouse, delivery_ids, [DeliveryState.MATCHED]):
+    looked_at: list[int] = []
+    for row in rows_in_state(place.warehouse, delivery_ids, list(DeliveryState)):
+        if not row.is_preview:
+            continue  # it was taken before: what became of it stays as it is
+        looked_at.append(row.delivery_id)
+        if row.state != DeliveryState.MATCHED:
+            continue
         file = planning_file(place, row)
         with place.warehouse.write() as connection:
             guarded[row.delivery_id], _ = guard_file(connection, file, now=place.now, run_id=run_id(), is_preview=True)
             applying.store_counts(connection, row.delivery_id)
     with place.warehouse.write() as connection:
-        found = [previewed(each, guarded.get(each.delivery_id, ())) for each in summaries(connection, delivery_ids)]
-        for each in delivery_ids:
+        found = [
+            previewed(each, guarded.get(each.delivery_id, ())) if each.is_preview else each
+            for each in summaries(connection, delivery_ids)
+        ]
+        for each in looked_at:
             forget_staged(connection, each)
     return found
 
@@ -350,7 +359,8 @@ def take_read_back(source: str) -> Counter[str]:
         if export is None:
             continue
         now = place.settings.as_of()
-        taken, findings = take_export(place.warehouse, export, occasion, hours, now=now, run_id=mine)
+        salt = place.patron_salt
+        taken, findings = take_export(place.warehouse, export, occasion, hours, now=now, run_id=mine, salt=salt)
         counts += taken + Counter({f"finding {each.rule}": 1 for each in findings})
         for each in findings:
             about = f"{each.field}: {each.text}" if each.field else each.text

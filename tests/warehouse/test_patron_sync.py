@@ -62,6 +62,8 @@ def test_a_first_load_waits_for_approval_and_then_everybody_is_there(
     assert persons(place.warehouse, "FJOR") == {}
     assert approve_all(place) == [f"create of file {found.delivery_id}"]
     assert len(persons(place.warehouse, "FJOR")) == everybody
+    counts = "SELECT rows_read, rows_created, rows_held FROM out_patron_file"
+    assert rows(place.warehouse, counts) == [(everybody, everybody, 0)]
     told = rows(
         place.warehouse,
         "SELECT count(*), count(DISTINCT primary_id) FROM out_patron_change"
@@ -162,6 +164,10 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(night: Night, for
     assert there["core_plan"] == []
     settled = take(place, fortnight[FIRST], "FJORKOMM")
     assert settled.held == {"create": file.persons}
+    (again,) = preview(place, "FJORKOMM", [place.zone.adopt(file.path, "FJORKOMM")])
+    assert (again.is_preview, again.held) == (False, {"create": file.persons})
+    assert approve_all(place) == [f"create of file {settled.delivery_id}"]
+    assert len(persons(place.warehouse, "FJOR")) == file.persons
 
 
 def test_national_ids_are_nowhere_after_the_file_was_received(night: Night, fortnight: dict[date, PatronDay]) -> None:
