@@ -100,3 +100,37 @@ class UpdateSummary:
     def is_held(self) -> bool:
         """Whether a person has to decide."""
         return bool(self.held)
+
+
+@dataclass(frozen=True)
+class AccountSummary:
+    """What a run did with the accounts of one system. Says nothing about any person."""
+
+    system: str
+    on: date
+    counts: dict[str, int] = field(default_factory=dict)
+    """Actions and letters by name."""
+    held: dict[str, str] = field(default_factory=dict)
+    """Class of change that waits for approval: why."""
+    plan_hash: str = ""
+    """Under which it waits; empty where nothing does."""
+    trouble: str = ""
+    """Why nothing was sent to the system; empty where it is well."""
+    sweeps: tuple[int, ...] = ()
+    """Sweeps that were carried out."""
+    is_preview: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to decide, or the system has to get well."""
+        return bool(self.plan_hash or self.trouble)
+
+    @property
+    def name(self) -> str:
+        """As the reason of a hold names it."""
+        return f"accounts of {self.system}"
+
+    @property
+    def reason(self) -> str:
+        """Why it waits, in words."""
+        return "; ".join(filter(None, [*self.held.values(), self.trouble]))

@@ -46,6 +46,7 @@ core_account = sa.Table(
     sa.Column("trained_on", sa.Date, comment="Day of the latest training"),
     sa.Column("training", sa.Text, nullable=False, server_default="{}", comment="JSON: course to day"),
     sa.Column("rotated_on", sa.Date, comment="Day on which a shared account got its last new password"),
+    sa.Column("last_used_on", sa.Date, comment="Of a shared account: last day on which something was downloaded by it"),
     sa.Column("roles", sa.Text, nullable=False, server_default="[]", comment="JSON list of {role, scope, since}"),
     sa.Column("origins", sa.Text, nullable=False, server_default="{}", comment="JSON: field to [source, day]"),
     code_column("status", "waiting, active, expired, inactive, retired"),

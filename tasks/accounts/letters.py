@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.register.account_rules import AccountSystem
 from schemas.register.register import Register
+from schemas.warehouse.core import core_notice
 from tasks.notices.layout import render_html, render_text
 from tasks.notices.message import Attachment, Message, NoticeKind, file_name, one_line
 from tasks.notices.queue import queue_messages
@@ -87,6 +89,15 @@ class Post:
             )  # fmt: skip
         return +counts
 
+    def is_told(self, connection: Connection, letter: Letter) -> bool:
+        """Whether a letter with this key is in the outbox, or was sent."""
+        key = core_notice.c.dedup_key == self.dedup_key(letter)
+        return connection.execute(sa.select(sa.literal(1)).where(key)).scalar() is not None
+
+    def dedup_key(self, letter: Letter) -> str:
+        """What names the occasion of a letter: the same key is queued once."""
+        return f"{NoticeKind.ACCOUNTS}|{letter.variant}|{self.system.code}|{letter.key}"
+
     def message(self, letter: Letter) -> Message:
         """The letter as it is sent."""
         phrases = standard_book().language(letter.language)
@@ -113,7 +124,7 @@ class Post:
             text=render_text("accounts", phrases, **values),
             html=render_html("accounts", phrases, **values),
             attachments=tuple(_attached(letter, self.system, phrases)),
-            dedup_key=f"{NoticeKind.ACCOUNTS}|{letter.variant}|{self.system.code}|{letter.key}",
+            dedup_key=self.dedup_key(letter),
         )
 
     def to_libraries(

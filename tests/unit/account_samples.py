@@ -10,7 +10,8 @@ from config.settings import SAMPLE_REGISTER
 from schemas.register.account_rules import AccountSystem
 from tasks.accounts.facts import Facts
 
-SYSTEMS = {each.code: each for each in read_register(SAMPLE_REGISTER).account_systems}
+REGISTER = read_register(SAMPLE_REGISTER)
+SYSTEMS = {each.code: each for each in REGISTER.account_systems}
 ALMA, LEGIMUS = SYSTEMS["alma"], SYSTEMS["legimus"]
 
 

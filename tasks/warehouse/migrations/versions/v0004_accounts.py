@@ -74,6 +74,12 @@ def _create_core_account() -> None:
         sa.Column(
             "rotated_on", sa.Date(), nullable=True, comment="Day on which a shared account got its last new password"
         ),
+        sa.Column(
+            "last_used_on",
+            sa.Date(),
+            nullable=True,
+            comment="Of a shared account: last day on which something was downloaded by it",
+        ),
         sa.Column("roles", sa.Text(), server_default="[]", nullable=False, comment="JSON list of {role, scope, since}"),
         sa.Column("origins", sa.Text(), server_default="{}", nullable=False, comment="JSON: field to [source, day]"),
         sa.Column("status", KEY, nullable=False, comment="waiting, active, expired, inactive, retired"),
