@@ -187,3 +187,13 @@ def test_a_chunk_costs_the_same_statements_however_many_rows_it_has(warehouse: W
             )
             costs.append(len(statements))
         assert costs[0] == costs[1]
+
+
+def test_a_look_up_that_fails_raises_and_makes_nobody(warehouse: Warehouse) -> None:
+    with warehouse.write() as connection:
+        night(connection, [row()], occasion())
+    with pytest.raises(sa.exc.DBAPIError), warehouse.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE core_patron_identifier RENAME TO lost")
+        night(connection, [row()], occasion())
+    with warehouse.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(core_patron)).scalar_one() == 1
