@@ -127,9 +127,11 @@ def change_row(
     about = change.new if person is None else person
     is_record = isinstance(about, PersonRecord)
     made = version if change.decision == "applied" else None
+    # Of a person who was not made nothing is kept but who it would have been.
+    new = None if person is None else change_value_to_json(change.new)
     return (
         *(change_id, person_id, about.institution if is_record else "", about.primary_id if is_record else ""),
-        *(change.path, change.item_type, change_value_to_json(change.old), change_value_to_json(change.new)),
+        *(change.path, change.item_type, change_value_to_json(change.old), new),
         *(change.source, change.rule, change.change_class or "", change.decision, change.reason, made),
     )
 

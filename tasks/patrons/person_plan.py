@@ -176,7 +176,9 @@ def plan_absent(record: PersonRecord, occasion: Occasion, held: frozenset[Patron
     """What it does that a file of `occasion.source` lacks the person; also what time does (`plan_due`)."""
     person = PersonInPlan(record, occasion, held)
     source = record.sources.get(occasion.code)
-    if source is not None and occasion.snapshot is not None:
+    # Who is gone for good is not counted any further: that would write every night.
+    is_gone = source is not None and source.sighting.is_gone(occasion.policy.absence, occasion.day)
+    if source is not None and occasion.snapshot is not None and not is_gone:
         seen = observe(source.sighting, False, occasion.snapshot)
         if source.sighting.is_present and not seen.is_present:
             seen = seen._replace(seen_on=occasion.seen_before)

@@ -181,12 +181,12 @@ _VERSIONED = attrgetter(
 )
 _SAID = attrgetter(
     *("values", "lists", "item_days", "category", "user_group", "library", "department", "valid_from", "explicit"),
-    *("worked_out", "sighting"),
+    *("worked_out", "sighting.is_present", "sighting.left_on"),
 )
 
 
 def is_same_person(one: PersonRecord, other: PersonRecord) -> bool:
-    """Whether two are the same but for what is no part of a version: hashes, and what is to be looked at when."""
+    """Whether two are the same but for what is no part of a version: hashes, counts of files, when to look again."""
     if _VERSIONED(one) != _VERSIONED(other) or one.sources.keys() != other.sources.keys():
         return False
     return all(_SAID(one.sources[code]) == _SAID(other.sources[code]) for code in one.sources)

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -50,7 +51,8 @@ from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.ids import take_ids
 
 _STORED = ("created_at", "updated_at", "delivery_id", "sent_hash", "sent_version", "acknowledged_version")
-_VERSION = ("person_id", "version", "image")
+_UNVERSIONED = attrgetter("look_on", "read_back_hash", "replaced", "replaced_lists")
+_VERSION = ("person_id", "version", "image", "run_id")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,6 @@ class Saved:
 class Saving:
     """What all plans of a call share."""
 
-    run_id: str
     delivery_id: int | None
     now: datetime
     plan_hash: str | None = None
@@ -81,6 +82,7 @@ class Kept(NamedTuple):
     plan: PlannedPerson
     person_id: int | None
     stored: Stored
+    run_id: str
 
 
 def load_records(connection: Connection, person_ids: Collection[int]) -> dict[int, PersonRecord]:
@@ -131,28 +133,32 @@ def save_plans(
     now: datetime,
     policy_version: str = "",
     plan_hash: str | None = None,
+    run_ids: Sequence[str] = (),
 ) -> Saved:
     """Store plans, each about another person. `plan_hash`: the approval under which this is done, if it is.
 
+    `run_ids`: of each plan, in place of `run_id`, where each comes from elsewhere (receipts).
+
     The policy stands beside each row that was merged, as it was planned by; `policy_version` is not stored again.
     """
-    saving = Saving(run_id, delivery_id, now, plan_hash)
+    saving = Saving(delivery_id, now, plan_hash)
     stored = _stored(connection, [each.before for each in plans if each.before is not None])
     ids = iter(take_ids(connection, "patron", sum(1 for each in plans if each.before is None and each.after)))
     person_ids: list[int | None] = []
     kept: list[Kept] = []
     moved: list[int] = []
     for place, plan in enumerate(plans):
+        run = run_ids[place] if run_ids else run_id
         if plan.before is None:
             person_ids.append(next(ids) if plan.after is not None else None)
-            kept.append(Kept(plan, person_ids[-1], Stored(now, now, delivery_id)))
+            kept.append(Kept(plan, person_ids[-1], Stored(now, now, delivery_id), run))
             continue
         person_ids.append(plan.before.person_id)
         found = stored.get(plan.before.person_id or 0)
         if found is None or found[0] != plan.before.version:
             moved.append(place)
         else:
-            kept.append(Kept(plan, plan.before.person_id, found[1]))
+            kept.append(Kept(plan, plan.before.person_id, found[1], run))
     counts = _store(connection, kept, saving)
     return Saved(tuple(person_ids), tuple(moved), counts)
 
@@ -180,8 +186,9 @@ def _store(connection: Connection, kept: Sequence[Kept], saving: Saving) -> Coun
         if each.plan.before is not None and not each.plan.makes_version and each.plan.after != each.plan.before
     ]
     _keep_images(connection, changed, saving)
-    _delete(connection, core_patron, [*changed, *touched])
-    _insert_persons(connection, created, changed, touched, saving)
+    rewritten = [each for each in touched if _is_rewritten(each.plan)]
+    _delete(connection, core_patron, [*changed, *rewritten])
+    _insert_persons(connection, created, changed, rewritten, saving)
     _replace_sources(connection, created, [*changed, *touched])
     _replace_identifiers(connection, created, changed)
     _store_locks(connection, [*created, *changed], saving)
@@ -191,17 +198,23 @@ def _store(connection: Connection, kept: Sequence[Kept], saving: Saving) -> Coun
     return counts
 
 
+def _is_rewritten(plan: PlannedPerson) -> bool:
+    """Whether something of the person's own row is another without a new version."""
+    before, after = plan.before, plan.after
+    return before is not None and after is not None and _UNVERSIONED(before) != _UNVERSIONED(after)
+
+
 def _keep_images(connection: Connection, changed: Sequence[Kept], saving: Saving) -> None:
     bulk_insert(
         connection,
         core_patron_version,
         _VERSION,
         [
-            (each.person_id, each.plan.before.version, image_of(each.plan.before))
+            (each.person_id, each.plan.before.version, image_of(each.plan.before), each.run_id)
             for each in changed
             if each.plan.before is not None
         ],
-        {"delivery_id": saving.delivery_id, "run_id": saving.run_id, "ended_at": saving.now},
+        {"delivery_id": saving.delivery_id, "ended_at": saving.now},
     )
 
 
@@ -309,14 +322,15 @@ def _insert_changes(connection: Connection, kept: Sequence[Kept], saving: Saving
         plan = each.plan
         person = plan.after if plan.after is not None else plan.before
         version = plan.after.version if plan.after is not None and plan.makes_version else None
-        rows += [change_row(change, next(ids), person, each.person_id, version) for change in plan.changes]
+        rows += [
+            (*change_row(change, next(ids), person, each.person_id, version), each.run_id) for change in plan.changes
+        ]
     constants = {
-        "run_id": saving.run_id,
         "delivery_id": saving.delivery_id,
         "changed_at": saving.now,
         "plan_hash": saving.plan_hash,
     }
-    return bulk_insert(connection, core_patron_change, CHANGE_COLUMNS, rows, constants)
+    return bulk_insert(connection, core_patron_change, (*CHANGE_COLUMNS, "run_id"), rows, constants)
 
 
 def _insert_history(connection: Connection, changed: Sequence[Kept]) -> int:
