@@ -158,6 +158,14 @@ DEPLOYED: tuple[Deployed, ...] = (
         cron="30 5 * * *",
     ),
     Deployed(
+        "marts",
+        "A snapshot of the promised views as Parquet files by day; patrons and accounts are counted only.",
+        owner="operator",
+        limit=1,
+        tags=("nightly", "services"),
+        cron="45 5 * * *",
+    ),
+    Deployed(
         "data-docs",
         "Pages of the quality checks for deliveries that have none, the oldest first. Made after every ingest; the "
         "nightly run makes those that were missed.",

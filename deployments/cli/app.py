@@ -20,6 +20,7 @@ from deployments.cli import (
     export,
     ingest,
     init,
+    marts,
     intake,
     patron_updates,  # noqa: F401 - adds its commands to those of patrons
     patrons,
@@ -64,6 +65,7 @@ def build() -> typer.Typer:
     ingest.register(app)
     sweep.register(app)
     export.register(app)
+    marts.register(app)
     intake.register(app)
     app.add_typer(patrons.app, name="patrons")
     app.add_typer(review.app, name="review")

@@ -15,6 +15,7 @@ class Retention(RegisterModel):
     exports_days: int = Field(
         90, ge=1, description="Files for local systems, in `exports/`; then in `archive/exports/`"
     )
+    marts_days: int = Field(30, ge=1, description="Snapshots of the promised views, in `marts/`")
     handed_days: int = Field(
         7, ge=1, description="Copies of files that were named on the command line and not taken, in `handed/`"
     )

@@ -35,6 +35,8 @@ class Area(StrEnum):
     REJECTS = "rejects"
     REPORTS = "reports"
     EXPORTS = "exports"
+    MARTS = "marts"
+    """`marts/day=<day>/`: Parquet snapshots of the promised views."""
     DATA_DOCS = "data-docs"
     """The pages of the quality checks, where the zone is an object store; beside a folder they are in HOME."""
 

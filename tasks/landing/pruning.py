@@ -1,7 +1,7 @@
 """Old files that were made for people, and their removal by the register's rules (retention.toml).
 
-Only what Samkat can make again, or has a copy of elsewhere, is ever removed: rejected records, dated reports, copies
-that were handed over. What senders sent stays. A file's age is the time since it was written last.
+Only what Samkat can make again, has a copy of elsewhere, or was a picture of one day is ever removed: rejected records,
+dated reports, snapshots, copies that were handed over. What senders sent stays. A file's age is the time since it was written last.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def remove_old_files(warehouse: Warehouse, zone: LandingZone, retention: Retenti
     """
     old = [
         *_older(zone, Area.REJECTS, now - timedelta(days=retention.rejects_days)),
+        *_older(zone, Area.MARTS, now - timedelta(days=retention.marts_days)),
         *(
             each
             for each in _older(zone, Area.REPORTS, now - timedelta(days=retention.reports_days))

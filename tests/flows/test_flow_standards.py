@@ -51,6 +51,7 @@ def _order(home: Workplace, night: dict[str, Path]) -> str:
 WELL: dict[str, Arguments] = {
     "catalogue_load": lambda home, _night: ([home.zone.adopt(CATALOGUE, "catalogue")], "delta"),
     "local_export": lambda _home, _night: (),
+    "marts": lambda _home, _night: (),
     "data_docs": lambda _home, _night: (),
     "decide": lambda _home, _night: (),
     "landing_sweep": lambda _home, _night: (),
