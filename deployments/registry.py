@@ -111,6 +111,15 @@ DEPLOYED: tuple[Deployed, ...] = (
         cron="* * * * *",
     ),
     Deployed(
+        "patron-retention",
+        "Persons are erased whose time has come, as far as the guards let it; old files of persons are shredded, and "
+        "earlier values forgotten.",
+        owner="operator",
+        limit=1,
+        tags=("nightly", "patrons"),
+        cron="45 3 * * *",
+    ),
+    Deployed(
         "decide",
         "The form: shows held plans and open reviews, asks a person, and carries out what is decided. Start it, then "
         "Resume on the run's page opens the form; after an hour without an answer the run ends.",

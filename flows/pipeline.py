@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 PASSED = "Passed"
 """Name of the state of a run that left the work to another one."""
+HELD_BECAUSE = "held_because"
+"""Key of a flow's result under which it says why it is held; empty: it is not."""
 
 
 def pipeline(
@@ -146,7 +148,8 @@ def _ending(result: Any) -> tuple[str, dict[str, Any]]:
     from tasks.quality.summary import totals
 
     if not isinstance(result, list):
-        return "", dict(result) if isinstance(result, dict) else {}
+        summary = dict(result) if isinstance(result, dict) else {}
+        return str(summary.pop(HELD_BECAUSE, "")), summary
     kinds = DeliverySummary | PatronSummary | UpdateSummary
     held = [each for each in result if isinstance(each, kinds) and each.is_held]
     reason = "; ".join(f"{each.name}: {each.reason}" for each in held)

@@ -11,6 +11,7 @@ from tasks.catalogue.stages import apply_plan, decide_plan
 from tasks.intake.stages import apply_held_updates
 from tasks.notices.stages import notify_decided, notify_patron_plan, send_notices, send_worklist
 from tasks.patrons.stages import apply_patron_plan
+from tasks.privacy.stages import erase_approved_persons
 from tasks.quality.stages import prove_conservation
 from tasks.runs.stages import resubmit
 
@@ -24,6 +25,7 @@ def plan_decide(
     applied = apply_plan(decided)
     patrons = apply_patron_plan(plan_hash)
     updates = apply_held_updates(plan_hash)
+    erased = erase_approved_persons(plan_hash)
     prove_conservation(applied.deliveries, settled_too=True)
     notify_decided(applied.deliveries)
     notify_patron_plan(plan_hash)
@@ -33,7 +35,7 @@ def plan_decide(
         supplier_ingest(supplier, [])
     for source in patrons.sources:
         patron_sync(source, [])
-    all_of_it = (decided, applied, patrons, updates)
+    all_of_it = (decided, applied, patrons, updates, erased)
     return {
         "done": {name: said for each in all_of_it for name, said in each.said.items()},
         "problems": {name: why for each in all_of_it for name, why in each.problems.items()},

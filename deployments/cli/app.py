@@ -22,6 +22,9 @@ from deployments.cli import (
     init,
     marts,
     intake,
+    patron_desk,  # noqa: F401 - adds its commands to those of patrons
+    patron_merging,  # noqa: F401 - adds its commands to those of patrons
+    patron_privacy,  # noqa: F401 - adds its commands to those of patrons
     patron_updates,  # noqa: F401 - adds its commands to those of patrons
     patrons,
     plans,

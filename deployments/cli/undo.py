@@ -1,4 +1,4 @@
-"""`samkat revert`: a delivery taken back as a whole."""
+"""`samkat revert`: a delivery, or a file of persons, taken back as a whole."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from tasks.warehouse.overview import DeliveryLine
 
 
+COUNTED = {
+    "bibs": "bibs taken back",
+    "holdings": "holdings taken back",
+    "reviews": "reviews withdrawn",
+    "persons": "persons put back, or gone again",
+    "plans": "plans withdrawn",
+    "erased": "persons erased since: they stay so",
+}
+"""What a report counts, in words."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
@@ -28,9 +39,10 @@ def register(app: typer.Typer) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        """Undo a delivery: its bibs and holdings go back to what they were.
+        """Undo a delivery: its bibs and holdings, or the persons of its file, go back to what they were.
 
-        Later changes by others survive and are listed. Reverting twice is harmless; `samkat ingest --again` reloads.
+        Later changes by others survive and are listed. Reverting twice is harmless; `--again` of `samkat ingest` and
+        `samkat patrons sync` takes it again.
         """
         from schemas.errors import UsageError
         from tasks.warehouse.overview import deliveries
@@ -53,12 +65,12 @@ def _render(console: Console, line: DeliveryLine, report: dict[str, Any], dry_ru
     said = "would be reverted (nothing was changed)" if dry_run else "is reverted"
     said = "had been reverted before: nothing was done" if report["was_reverted"] else said
     prose(console, f"Delivery {line.delivery_id} of {line.sender} ({line.name}) {said}.")
-    names = {"bibs": "bibs taken back", "holdings": "holdings taken back", "reviews": "reviews withdrawn"}
-    prose(console, *(f"  {name}: {report[key]}" for key, name in names.items() if report[key]))
-    if report["libraries"]:
+    prose(console, *(f"  {name}: {report[key]}" for key, name in COUNTED.items() if report.get(key)))
+    if report.get("libraries"):
         told = "libraries that would be told" if dry_run else "libraries told by e-mail"
         prose(console, f"  {told}: {', '.join(report['libraries'])}")
     if report["survivors"]:
         prose(console, "Left as it is:", *(f"  {each}" for each in report["survivors"]))
     if not dry_run:
-        prose(console, "`samkat ingest FILE --supplier CODE --again` loads it again.")
+        again = "patrons sync FILE --source CODE" if "persons" in report else "ingest FILE --supplier CODE"
+        prose(console, f"`samkat {again} --again` takes it again.")

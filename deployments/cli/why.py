@@ -1,4 +1,4 @@
-"""`samkat why`: from a bib, a holding or an ISBN back to the byte of the delivery that each decision came from."""
+"""`samkat why`: from a bib, a holding, an ISBN or a person back to what each decision came from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from deployments.cli import place
 from deployments.cli.options import AsJson, command, group
-from deployments.cli.output import Output, print_table, prose
+from deployments.cli.output import Output, json_text, print_table, prose
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.catalogue.orders import IsbnExplanation, Order
     from tasks.catalogue.trail import HeldPlan, Notice, Step
     from tasks.catalogue.why import BibExplanation, BibVersion, HoldingExplanation, HoldingVersion
+    from tasks.patrons.why import Decided
 
 app = group("Why is it so? The chain from a row back to the bytes it came from.")
 MOST_STEPS = 20
@@ -74,6 +75,31 @@ def isbn(
     if sigel is not None:
         found = replace(found, notices=_for_library(found.notices, sigel, known))
     output.show(found, lambda console: _render_isbn(console, settings, found))
+
+
+@command(app, "patron", "samkat why patron NORU/u1234@nordhavet.example")
+def patron(
+    person: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="INSTITUTION/ID: code of the institution, and an id of the person there."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Explain a person: what is there and who says so, and every decision that made it so, by rule and file."""
+    from deployments.cli.patron_desk import occasion_of, render_person
+    from tasks.patrons.why import named, why_patron
+
+    settings = place.settings()
+    institution, text = named(person)
+    occasion = occasion_of(settings, place.register(settings), institution)
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        found = why_patron(connection, institution, text, occasion)
+
+    def render(console: Console) -> None:
+        render_person(console, found.person)
+        _render_decided(console, settings, found.decisions)
+
+    Output(as_json).show(found, render)
 
 
 def _for_library(notices: tuple[Notice, ...], sigel: str, known: Register) -> tuple[Notice, ...]:
@@ -195,6 +221,28 @@ def _render_candidates(console: Console, settings: Settings, step: Step) -> None
         review = step.review
         done = f"{review.decision} by {review.decided_by}" if review.decision else f"due on {review.due_on}"
         prose(console, f"  review {review.review_id}: {review.state}, {done} ({review.reason})")
+
+
+def _render_decided(console: Console, settings: Settings, decisions: tuple[Decided, ...]) -> None:
+    """Newest first: what was decided about a person, by which rule, from which file."""
+    for each in reversed(decisions[-MOST_STEPS:]):
+        kind = f" {each.item_type}" if each.item_type else ""
+        who = (
+            f"{each.source}, file {each.delivery_id} ({each.file})"
+            if each.delivery_id
+            else each.source or "staff, time"
+        )
+        undone = f", undone {place.moment(each.reverted_at, settings)}" if each.reverted_at else ""
+        prose(
+            console,
+            f"{place.moment(each.changed_at, settings)}  {each.path}{kind} {each.decision}: "
+            f"{each.reason} [{each.rule}]",
+            f"  by {who}{f', version {each.version}' if each.version else ''}{undone}",
+        )
+        if each.old is not None or each.new is not None:
+            prose(console, f"  {json_text(each.old)} -> {json_text(each.new)}")
+    if len(decisions) > MOST_STEPS:
+        prose(console, f"{len(decisions) - MOST_STEPS} earlier decisions: --json has them.")
 
 
 def _render_around(

@@ -1,4 +1,4 @@
-"""Stages of the flow `decide`: what waits, shown; what was entered, checked before anything is written."""
+"""Stages of decisions: what waits, shown; what was entered, checked before anything is written; persons taken back."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from tasks.deciding.form import Entry, PlanChoice
 from tasks.deciding.page import as_markdown
 from tasks.deciding.waiting import Waiting, decided_already
 from tasks.deciding.waiting import waiting as read_waiting
+from tasks.patrons.applying import PATRONS_LOCK
+from tasks.patrons.reverting_files import KINDS, revert_file
 from tasks.plans.store import approve, class_column, reject, show
 from tasks.stage import run_id, stage
+from tasks.warehouse.ledger import delivery
 from tasks.workplace import Workplace, workplace
 
 
@@ -70,3 +73,35 @@ def _problem_with(place: Workplace, choice: PlanChoice, by: str) -> str | None:
         except SamkatError as error:
             problem = str(error)
     return problem
+
+
+class _OnlyLookingError(Exception):
+    """Rolls a dry run back."""
+
+
+def is_of_persons(delivery_id: int) -> bool:
+    """Whether a delivery is a file of persons, or an export of a library system's users."""
+    with workplace().warehouse.read() as connection:
+        return delivery(connection, delivery_id).kind in KINDS
+
+
+@stage()
+def revert_persons(delivery_id: int, *, dry_run: bool = False) -> dict[str, object]:
+    """Undo what a file did to persons; who was changed since stays and is listed, an erased person never comes back."""
+    place = workplace()
+    try:
+        with place.warehouse.write(PATRONS_LOCK) as connection:
+            done = revert_file(connection, delivery_id, place.now)
+            if dry_run:
+                raise _OnlyLookingError
+    except _OnlyLookingError:
+        pass
+    return {
+        "delivery": delivery_id,
+        "dry_run": dry_run,
+        "was_reverted": done.was_reverted,
+        "persons": done.persons.reverted,
+        "erased": done.erased,
+        "plans": done.plans,
+        "survivors": [f"person {each.entity_id}: {each.why}" for each in done.persons.survived],
+    }

@@ -32,6 +32,7 @@ from tasks.patrons.plan_edits import OURS
 from tasks.patrons.plan_identifiers import PRIMARY
 from tasks.patrons.read_back import BackUser, ReadBackTotals, as_current, read_export
 from tasks.patrons.sending_out import document_of, filled_of
+from tasks.patrons.stones import erased_keys
 from tasks.patrons.store import load_records, save_plans
 from tasks.warehouse.bulk import hash_set, text_set
 from tasks.warehouse.engine import Warehouse
@@ -59,12 +60,20 @@ class Export:
 
 
 def take_export(
-    warehouse: Warehouse, export: Export, occasion: Occasion, hours: int, *, now: datetime, run_id: str
+    warehouse: Warehouse,
+    export: Export,
+    occasion: Occasion,
+    hours: int,
+    *,
+    now: datetime,
+    run_id: str,
+    salt: bytes | None = None,
 ) -> tuple[Counter[str], list[ExportFinding]]:
     """Judge an export, and take it in where nothing is wrong with it; returns counts and what is wrong.
 
-    `hours` is how long a read-back is fresh. What is wrong with it is kept beside it; it is then no read-back, and says
-    nothing about anybody. Raises `DeliveryRejectedError` for what is no file of users.
+    `hours` is how long a read-back is fresh, `salt` that of the tombstones: who was erased here is not known again.
+    What is wrong with it is kept beside it; it is then no read-back, and says nothing about anybody. Raises
+    `DeliveryRejectedError` for what is no file of users.
     """
     facts, unplaced, found, compared = _read_once(warehouse, export)
     with warehouse.read() as connection:
@@ -87,7 +96,7 @@ def take_export(
     if not findings:
         for some in _chunks(_users(warehouse, export)):
             with warehouse.write(PATRONS_LOCK) as connection:
-                counts += _take(connection, some, export, occasion, now=now, run_id=run_id)
+                counts += _take(connection, some, export, occasion, now=now, run_id=run_id, salt=salt)
     with warehouse.write(PATRONS_LOCK) as connection:
         _note(connection, export, facts, findings, counts, now)
     return counts, findings
@@ -187,7 +196,14 @@ def _known(connection: Connection, institution: str, keys: Sequence[str]) -> dic
 
 
 def _take(
-    connection: Connection, users: Sequence[BackUser], export: Export, occasion: Occasion, *, now: datetime, run_id: str
+    connection: Connection,
+    users: Sequence[BackUser],
+    export: Export,
+    occasion: Occasion,
+    *,
+    now: datetime,
+    run_id: str,
+    salt: bytes | None,
 ) -> Counter[str]:
     """Take some users: unchanged ones are passed by, edits become C, external ones whom nobody knew are known now."""
     readable = [each for each in users if isinstance(each, CurrentPerson)]
@@ -203,7 +219,7 @@ def _take(
         record = records[known[each.primary_id.key].person_id]
         state = as_current(each, document_of(record), export.target.out_rules)
         plans.append(plan_read_back(record, state.values, state.lists, each.content_hash, occasion))
-    new = [each for each in readable if each.is_external and each.primary_id.key not in known]
+    new = _new(connection, [each for each in readable if each.primary_id.key not in known], export, occasion, salt)
     plans += [plan_found(each.values, each.lists, each.content_hash, occasion) for each in new]
     save_plans(
         connection,
@@ -217,6 +233,20 @@ def _take(
     edited = sum(1 for each in plans if each.before is not None and each.changes)
     seen = sum(1 for each in users if isinstance(each, SeenUser))
     return Counter(edited=edited, found=len(new), unchanged=seen + len(readable) - len(changed) - len(new))
+
+
+def _new(
+    connection: Connection, unknown: Sequence[CurrentPerson], export: Export, occasion: Occasion, salt: bytes | None
+) -> list[CurrentPerson]:
+    """External users whom nobody knew. The library system keeps who was erased here until it purges them itself."""
+    found = [each for each in unknown if each.is_external]
+    if salt is None:
+        return found
+    target = export.target
+    keys = [each.primary_id.key for each in found]
+    rules, day = occasion.policy.erasure, occasion.day
+    erased = erased_keys(connection, target.institution, target.code, PRIMARY, keys, rules=rules, day=day, salt=salt)
+    return [each for each in found if each.primary_id.key not in erased]
 
 
 def _acknowledge(connection: Connection, export: Export, users: Sequence[BackUser]) -> None:

@@ -54,6 +54,15 @@ def test_every_command_of_the_design_is_there() -> None:
         "samkat deployments apply",
         "samkat catalogue load",
         "samkat patrons sync",
+        "samkat patrons protect",
+        "samkat patrons release",
+        "samkat patrons edit",
+        "samkat patrons show",
+        "samkat patrons merge",
+        "samkat patrons split",
+        "samkat patrons disclose",
+        "samkat patrons erase",
+        "samkat patrons obligations",
         "samkat patrons updates",
         "samkat patrons tokens add",
         "samkat patrons tokens list",
@@ -70,6 +79,7 @@ def test_every_command_of_the_design_is_there() -> None:
         "samkat why bib",
         "samkat why holding",
         "samkat why isbn",
+        "samkat why patron",
     ]
 
 

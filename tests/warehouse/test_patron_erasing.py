@@ -1,0 +1,178 @@
+"""Erasing on both engines: what stands against it, that nothing of the person is left, and nothing brings them back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from schemas.warehouse.core import core_plan
+from tasks.deciding.stages import revert_persons
+from tasks.landing.keys import Area
+from tasks.patrons import desk
+from tasks.patrons.desk import AtTheDesk, Entered, find_person
+from tasks.plans.store import approve
+from tasks.privacy import stages
+from tasks.privacy.asked import Asked, erase_on_request
+from tasks.privacy.disclosing import as_json, as_text, disclose
+from tasks.privacy.erasing import Erasing
+from tasks.privacy.obligations import COLUMNS, take_obligations
+from tasks.warehouse.all_tables import metadata
+from tasks.warehouse.engine import Warehouse
+from tasks.workplace import Workplace
+from tests.warehouse.conftest import OpenPlace
+from tests.warehouse.few_patrons import ADA, BO, CILLA, EVERYBODY, INSTITUTION, occasion, send, with_cell
+from tests.warehouse.patron_runs import approve_all, persons, rows
+
+ADA_ID = "F200071"
+OF_ADA = ("F200071", "f200071", "Bruvoll", "Brattvoll", "ada.bruvoll", "Kaigata 3", "2011-04-03")
+"""What tells of the first person: ids, names, address, birth date, as tables and files hold them."""
+
+
+def words_left(warehouse: Warehouse, place: Workplace) -> set[str]:
+    """Of `OF_ADA` what stands anywhere: in any column of any table, in any file of the home."""
+    return {word for text in texts(warehouse, place) for word in OF_ADA if word in text}
+
+
+def texts(warehouse: Warehouse, place: Workplace) -> Iterator[str]:
+    with warehouse.read() as connection:
+        for table in metadata.sorted_tables:
+            for row in connection.execute(sa.select(table)):
+                yield " ".join(str(cell) for cell in row)
+    for path in place.settings.home.rglob("*"):
+        if path.is_file() and not path.name.startswith("warehouse.db"):
+            yield path.read_bytes().decode("cp1252", "replace")
+
+
+def owe(place: Workplace, *lines: str, hours: float = 1) -> None:
+    """The library system says what is owed."""
+    text = "\n".join((";".join(COLUMNS), *lines))
+    as_of = place.settings.as_of() - timedelta(hours=hours)
+    assert not take_obligations(place.warehouse, INSTITUTION, io.StringIO(text), as_of, "owed.csv").bad
+
+
+def erase(place: Workplace, text: str = ADA_ID) -> Asked:
+    why = "asked for it, by Ola Vik"
+    as_of = place.settings.as_of()
+    erasing = Erasing(place.register, place.patron_salt, place.today, as_of, place.now, "desk-1", why)
+    return erase_on_request(place.warehouse, place.zone, INSTITUTION, text, erasing)
+
+
+def at(place: Workplace) -> AtTheDesk:
+    return AtTheDesk(place.warehouse, occasion(place), place.now, "Ola Vik")
+
+
+def test_what_stands_against_erasing_is_said_and_nobody_is_erased(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-03")
+    send(place, *EVERYBODY)
+    assert erase(place).obstacles == ("no feed says what loans and balances there are",)
+    owe(place, f"{ADA_ID};1;-12,50;0;2;0")
+    assert erase(place).obstacles == (
+        "there are loans", "there are items on the hold shelf", "the balance is not zero",
+    )  # fmt: skip
+    owe(place, f"{ADA_ID};0;0;0;0;0", hours=0.5)
+    later = open_place(today="2025-03-05")
+    assert erase(later).obstacles == ("the feed of loans and balances is older than 24 hours",)
+    assert ADA_ID in persons(place.warehouse, INSTITUTION)
+
+
+def test_an_erased_person_is_nowhere_and_nothing_brings_them_back(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-03")
+    first = send(place, *EVERYBODY)
+    desk.protect(at(place), INSTITUTION, ADA_ID, "last_name", Entered("Brattvoll"), reason="passport of Bruvoll")
+    place = open_place(today="2025-03-04")
+    send(place, with_cell(ADA, "Kallenavn", "Adda"), BO, CILLA)
+    with place.warehouse.snapshot() as connection:
+        document = disclose(connection, find_person(connection, INSTITUTION, ADA_ID, place.today), place.register,
+                            place.now)  # fmt: skip
+    for shown in (as_json(document).decode(), as_text(document)):
+        assert all(word in shown for word in ("F200071", "Bruvoll", "Brattvoll", "Kaigata 3", "passport"))
+        assert "Tangnes" not in shown
+    assert words_left(place.warehouse, place) >= set(OF_ADA) - {"2011-04-03"}
+
+    owe(place, f"{ADA_ID};0;0.00;0;0;0")
+    done = erase(place)
+    assert done.obstacles == ()
+    assert done.files is not None
+    assert done.files["files received"] == 2
+    assert words_left(place.warehouse, place) == set()
+    assert sorted(persons(place.warehouse, INSTITUTION)) == ["F200072", "F200073"]
+    erased = "SELECT decision, reason, primary_id FROM out_patron_change WHERE rule = 'erased'"
+    assert rows(place.warehouse, erased) == [("applied", "asked for it, by Ola Vik", None)]
+
+    report = revert_persons.fn(first.delivery_id)
+    assert report["erased"] == 1
+    assert ADA_ID not in persons(place.warehouse, INSTITUTION)
+    place = open_place(today="2025-03-05")
+    found = send(place, ADA, BO, CILLA)
+    assert (found.rows["quarantined"], ADA_ID in persons(place.warehouse, INSTITUTION)) == (1, False)
+    place = open_place(today="2025-09-01")
+    send(place, ADA, BO, with_cell(CILLA, "Enhet", "Plan"))
+    assert ADA_ID in persons(place.warehouse, INSTITUTION)  # the tombstone has lapsed: somebody new
+
+
+def make_erasable(place: Workplace, number: int) -> None:
+    """So many persons whose purge date has come, of whom the library system says that nothing is owed."""
+    names = [f"F30{each:04}" for each in range(number)]
+    send(place, *EVERYBODY, *(f"8{name[1:]};{name};;Nord{name};Per;;ANS;Teknisk;;;;;;;B;;" for name in names))
+    approve_all(place)
+    with place.warehouse.write() as connection:
+        connection.execute(
+            sa.text("UPDATE core_patron SET state = 'erasable', purge_on = :day WHERE primary_id LIKE 'F30%'"),
+            {"day": str(place.today)},
+        )
+    owe(place, *(f"{name};0;0;0;0;0" for name in names))
+
+
+def test_more_than_the_limit_wait_for_approval_by_the_hash_of_the_plan(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-03")
+    make_erasable(place, 11)
+    counts, held = stages.erase_due_persons.fn()
+    assert (counts["held"], counts["persons"]) == (11, 0)
+    assert held == ("11 of 14 persons would be erased; 10 are let through unasked in 30 days, and 0 were",)
+    with place.warehouse.write() as connection:
+        plan = connection.execute(sa.select(core_plan.c.plan_hash).where(core_plan.c.state == "held")).scalar_one()
+        approve(connection, plan, "Bo Alm", place.now)
+    assert stages.erase_approved_persons.fn(plan).said == {"erase": "11 persons erased"}
+    assert sorted(persons(place.warehouse, INSTITUTION)) == ["F200071", "F200072", "F200073"]
+    state = "SELECT state FROM core_plan WHERE flow = 'patron-retention'"
+    assert rows(place.warehouse, state) == [("applied",)]
+
+
+def test_old_files_are_shredded_and_earlier_values_forgotten(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-03")
+    send(place, *EVERYBODY)
+    send_again = with_cell(ADA, "Etternavn", "Nyvoll")
+    place = open_place(today="2025-03-04")
+    send(place, send_again, BO, CILLA)
+    assert stages.shred_old_files.fn()["files received"] == 0
+    assert len(list(place.zone.stored(Area.ARCHIVE))) == 2
+    long_ago = datetime(2024, 1, 1, tzinfo=ZoneInfo("UTC"))
+    with place.warehouse.write() as connection:
+        for table, column in (("core_patron_version", "ended_at"), ("core_patron_change", "changed_at")):
+            connection.execute(sa.update(metadata.tables[table]).values({column: long_ago}))
+        delivery = metadata.tables["raw_delivery"]
+        connection.execute(sa.update(delivery).where(delivery.c.delivery_id == 1).values(received_at=long_ago))
+    counts = stages.forget_earlier_values.fn()
+    assert counts["earlier persons"] == 1
+    assert counts["values of changes"] > 0
+    assert "Nyvoll" in persons(place.warehouse, INSTITUTION)[ADA_ID]["family_name"]
+    assert rows(
+        place.warehouse, "SELECT count(*) FROM core_patron_change WHERE old IS NOT NULL OR new IS NOT NULL"
+    ) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        (("primary_id;loans",), "lacks balance"),
+        ((";".join(COLUMNS),), "no row"),
+    ],
+)
+def test_half_a_feed_of_obligations_is_an_error(place: Workplace, lines: tuple[str, ...], cause: str) -> None:
+    with pytest.raises(Exception, match=cause):
+        take_obligations(place.warehouse, INSTITUTION, io.StringIO("\n".join(lines)), place.now, "owed.csv")
