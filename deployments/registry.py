@@ -103,8 +103,8 @@ DEPLOYED: tuple[Deployed, ...] = (
     ),
     Deployed(
         "patron-update",
-        "Reports the instant updates of persons since its last run, puts what is held into a plan, and carries out what "
-        "had to wait when it came.",
+        "Reports the instant updates of persons since its last run, puts what is held into a plan, and carries out "
+        "what had to wait when it came.",
         owner="operator",
         limit=1,
         tags=("patrons",),

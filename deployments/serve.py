@@ -1,4 +1,4 @@
-"""What `samkat serve` keeps running beside the server of a HOME: a worker and the drop watcher, until told to end.
+"""What `samkat serve` keeps running beside a HOME's server: worker, drop watcher, intake service, until told to end.
 
 Each is a process in a session of its own, so that Ctrl-C reaches this process alone and it ends them in order. One that
 dies is started again. A lock on HOME/serve.lock says that a `serve` is there; the system lets go of it whatever becomes
@@ -184,17 +184,21 @@ def alone(settings: Settings) -> Iterator[None]:
 
 
 def children(settings: Settings, environment: dict[str, str], *, watches: bool, limit: int) -> list[Child]:
-    """The worker, and the watcher where files are to be watched for. `environment` names the server, and its login."""
+    """The worker; the watcher where files are to be watched for; the intake service where it has a port.
+
+    `environment` names the server, and its login.
+    """
     logs = settings.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     of_all = {**os.environ, **environment}
     of_worker = {**of_all, "PREFECT_WORKER_QUERY_SECONDS": str(POLL_SECONDS)}
     worker = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "serve"]
-    made = [
-        Child("worker", [sys.executable, "-m", *worker, "--limit", str(limit)], of_worker, logs / "worker.log"),
-        Child("watcher", [sys.executable, "-m", "deployments.watcher"], of_all, logs / "watcher.log"),
-    ]
-    return made if watches else made[:1]
+    made = [Child("worker", [sys.executable, "-m", *worker, "--limit", str(limit)], of_worker, logs / "worker.log")]
+    if watches:
+        made.append(Child("watcher", [sys.executable, "-m", "deployments.watcher"], of_all, logs / "watcher.log"))
+    if settings.intake_port is not None:
+        made.append(Child("intake", [sys.executable, "-m", "deployments.cli", "intake"], of_all, logs / "intake.log"))
+    return made
 
 
 def run_until(stop: threading.Event, running: list[Child], tell: Callable[[str], None]) -> None:

@@ -91,4 +91,6 @@ def _said(settings: Settings, address: ServerAddress, watches: bool) -> list[str
     lines = [f"Prefect UI    {address.ui_url}", *how_to_log_in(settings, address)]
     if watches:
         lines.append(f"Drop files in {settings.landing_url}, below incoming/, in the folder of their supplier")
+    if settings.intake_port is not None:
+        lines.append(f"Intake        http://127.0.0.1:{settings.intake_port}")
     return [*lines, f"Logs          {settings.home / 'logs'}", "Ctrl-C ends it."]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
@@ -22,9 +24,10 @@ from deployments.intake.guarding import SHOWN, Outermost
 from deployments.intake.limits import TokenBuckets, let_through, read_body
 from deployments.intake.problems import MEDIA_TYPE, ProblemDocument, ProblemError, in_documentation
 from deployments.intake.service import FORMS, IntakeService, Sent
+from deployments.intake.writing import Writer
 from tasks.patrons.instant_reading import Form, Method
 from tasks.patrons.intake_tokens import IntakeToken
-from tasks.patrons.receipts import Receipt
+from tasks.patrons.receipts import KeyTakenError, Receipt
 
 T = TypeVar("T")
 RATE: Final = 30.0
@@ -63,7 +66,16 @@ Key = Annotated[
 
 def create_app(service: IntakeService, *, rate: float = RATE) -> FastAPI:
     """The service as an ASGI application. `rate`: requests a second and token; twice as many after a rest."""
+    intake = _Intake(service, TokenBuckets(rate, 2 * rate))
+
+    @contextlib.asynccontextmanager
+    async def living(_app: FastAPI) -> AsyncIterator[None]:
+        intake.writer.start()
+        yield
+        await intake.blocking(intake.writer.stop)
+
     app = FastAPI(
+        lifespan=living,
         title="Samkat intake",
         summary="Instant updates of library patrons",
         description=ABOUT,
@@ -72,7 +84,6 @@ def create_app(service: IntakeService, *, rate: float = RATE) -> FastAPI:
         redoc_url=None,
         openapi_tags=[{"name": "persons"}, {"name": "receipts"}, {"name": "health"}],
     )
-    intake = _Intake(service, TokenBuckets(rate, 2 * rate))
     app.add_middleware(Outermost)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -88,6 +99,7 @@ class _Intake:
 
     def __init__(self, service: IntakeService, buckets: TokenBuckets) -> None:
         self.service = service
+        self.writer = Writer(service.carry_out)
         self._buckets = buckets
         self._threads = anyio.CapacityLimiter(THREADS)
 
@@ -128,7 +140,18 @@ class _Intake:
             )
         body = await read_body(request, self.service.max_body_bytes)
         sent = Sent(token, method, id_type, person_id, key, form, b"" if method == "DELETE" else body)
-        return _answer(await self.blocking(functools.partial(self.service.update, sent)))
+        asked = await self.blocking(functools.partial(self.service.understood, sent))
+        try:
+            # A sender that goes away meanwhile takes nothing back: the update is under way.
+            return _answer(await asyncio.shield(asyncio.wrap_future(self.writer.submit(asked))))
+        except KeyTakenError:
+            raise ProblemError(
+                HTTPStatus.CONFLICT,
+                "key_taken",
+                "another request came under this key before",
+                field="Idempotency-Key",
+                remedy="make a new key for each update, and keep it where you send the same one again",
+            ) from None
 
 
 def _form_of(request: Request) -> Form:

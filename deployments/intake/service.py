@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from http import HTTPStatus
@@ -17,13 +17,14 @@ from deployments.intake.problems import ProblemError
 from schemas.patrons import Identifier
 from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
-from tasks.patrons.instant import LOCK_SECONDS, Instant, carry_out, instant_of
+from tasks.patrons.instant import LOCK_SECONDS, Instant, instant_of
 from tasks.patrons.instant_limits import Populations
+from tasks.patrons.instant_many import Answer, carry_out_many
 from tasks.patrons.instant_reading import Form, Method, addressed_id, only_ids, read_body
 from tasks.patrons.intake_tokens import IntakeToken, matching, tokens
 from tasks.patrons.keys import text_key
 from tasks.patrons.person_draft import RowRejectedError
-from tasks.patrons.receipts import Asked, KeyTakenError, Receipt, find_receipt
+from tasks.patrons.receipts import Asked, Receipt, find_receipt
 from tasks.salt import shown_id
 from tasks.warehouse.engine import Warehouse
 
@@ -88,8 +89,8 @@ class IntakeService:
         source = self.register.patron_source_by_code.get(token.source)
         return source if source is not None and source.institution == token.institution else None
 
-    def update(self, sent: Sent) -> Receipt:
-        """Carry an update out. Raises the problems 409 and 422, and what the database raises when it is away."""
+    def understood(self, sent: Sent) -> Asked:
+        """The update of a request. Raises the problem 422 where it cannot be read as one."""
         source = self.register.patron_source_by_code[sent.token.source]
         try:
             addressed = addressed_id(source, sent.id_type, sent.person_id)
@@ -101,7 +102,7 @@ class IntakeService:
             raise ProblemError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, error.rule, error.cause, field=error.field, remedy=error.remedy
             ) from None
-        asked = Asked(
+        return Asked(
             source.institution,
             source.code,
             sent.method,
@@ -110,16 +111,10 @@ class IntakeService:
             sent.idempotency_key,
             request_hash(sent, source, addressed),
         )
-        try:
-            return carry_out(self.instant(), asked, self.now())
-        except KeyTakenError:
-            raise ProblemError(
-                HTTPStatus.CONFLICT,
-                "key_taken",
-                "another request came under this key before",
-                field="Idempotency-Key",
-                remedy="make a new key for each update, and keep it where you send the same one again",
-            ) from None
+
+    def carry_out(self, many: Sequence[Asked]) -> list[Answer]:
+        """Receipts of updates that are there at the same time, or what each ends in."""
+        return carry_out_many(self.instant(), many, self.now())
 
     def instant(self) -> Instant:
         """What updates of today are carried out with."""

@@ -99,7 +99,7 @@ def carry_out(instant: Instant, asked: Asked, now: datetime) -> Receipt:
             same, waiting = same_and_waiting(connection, asked, BACKLOG + 1)
             if same is not None:
                 return same
-            outcome = _behind_others(connection, instant, waiting, now)
+            outcome = behind_others(connection, instant, waiting, now)
             receipt_id = take_id(connection, COUNTER)
             if outcome is None:
                 outcome = merge(connection, instant, asked.source, asked.method, asked.person, receipt_id, now)
@@ -107,10 +107,10 @@ def carry_out(instant: Instant, asked: Asked, now: datetime) -> Receipt:
     except Exception as error:
         if not is_passing(error):
             raise
-    return _store(instant.warehouse, asked, now)
+    return keep_waiting(instant.warehouse, asked, now)
 
 
-def _behind_others(
+def behind_others(
     connection: Connection, instant: Instant, waiting: Sequence[sa.Row[Any]], now: datetime
 ) -> Outcome | None:
     """Who came first is served first. Where many wait, this one waits, too."""
@@ -121,7 +121,7 @@ def _behind_others(
     return None
 
 
-def _store(warehouse: Warehouse, asked: Asked, now: datetime) -> Receipt:
+def keep_waiting(warehouse: Warehouse, asked: Asked, now: datetime) -> Receipt:
     """Keep an update that could not be merged now; it is carried out within a minute or so."""
     outcome = Outcome("waiting", "busy", "other changes to persons are under way")
     try:
@@ -149,18 +149,16 @@ def merge(
     """Place, plan, guard and store one update, in the caller's transaction, under `PATRONS_LOCK`."""
     source = instant.sources[source_code]
     where, record = _placed(connection, instant.ground, source, person)
-    if where.is_quarantined:
-        return Outcome("refused", where.rule, where.why)
-    if refused := _refused(method, record, source):
+    if refused := refused_at_once(method, where, record, source):
         return refused
-    free = _plan(instant.occasion(source), method, person, record, where, NO_CLASS)
+    free = plan_update(instant.occasion(source), method, person, record, where, NO_CLASS)
     said = guarded_classes(connection, free.classes, source, instant.ground, instant.populations, now)
     held = frozenset(cast(PatronChange, each.planned.change_class) for each in said if each.is_held)
-    plan = _plan(instant.occasion(source), method, person, record, where, held) if held else free
+    plan = plan_update(instant.occasion(source), method, person, record, where, held) if held else free
     person_id = _save(connection, instant, plan, receipt_id, now)
     version = plan.after.version if plan.after is not None and plan.makes_version else None
     if not held:
-        return Outcome("done", _done(plan), "", person_id, version)
+        return Outcome("done", done_rule(plan), "", person_id, version)
     reasons = "; ".join(each.reason for each in said if each.is_held)
     return Outcome("held", ",".join(sorted(held)), reasons, person_id, version, hash_of_changes(free, held))
 
@@ -174,8 +172,10 @@ def _placed(
     return where, load_records(connection, {where.person_id})[where.person_id]
 
 
-def _refused(method: Method, record: PersonRecord | None, source: PatronSource) -> Outcome | None:
-    """PATCH and DELETE are about a person whom the source has; a PATCH brings nobody back who has left."""
+def refused_at_once(method: Method, where: Placed, record: PersonRecord | None, source: PatronSource) -> Outcome | None:
+    """Whom it is about must be known; PATCH and DELETE are about a person whom the source has, and who has not left."""
+    if where.is_quarantined:
+        return Outcome("refused", where.rule, where.why)
     if method == "PUT":
         return None
     said = record.sources.get(source.code) if record is not None else None
@@ -186,7 +186,7 @@ def _refused(method: Method, record: PersonRecord | None, source: PatronSource) 
     return None
 
 
-def _plan(
+def plan_update(
     occasion: Occasion,
     method: Method,
     person: IncomingPerson,
@@ -194,6 +194,7 @@ def _plan(
     where: Placed,
     held: frozenset[PatronChange],
 ) -> PlannedPerson:
+    """What an update does to its person, by the pure plan of a file's row; classes in `held` wait."""
     if method == "DELETE" and record is not None:
         said = record.sources[occasion.code]
         # Said before: what is planned is what waited then.
@@ -237,7 +238,8 @@ def _save(
     return saved.person_ids[0]
 
 
-def _done(plan: PlannedPerson) -> str:
+def done_rule(plan: PlannedPerson) -> str:
+    """What became of a person: created, changed, unchanged."""
     if plan.before is None:
         return "created"
     return "changed" if any(each.decision == "applied" for each in plan.changes) else "unchanged"
@@ -305,22 +307,20 @@ def _apply_one(
     if source is None:
         return Outcome("refused", "no_source", "the register has no such source any more")
     where, record = _placed(connection, instant.ground, source, person)
-    if where.is_quarantined:
-        return Outcome("refused", where.rule, where.why)
-    if refused := _refused(row.method, record, source):
+    if refused := refused_at_once(row.method, where, record, source):
         return refused
     waited = frozenset(cast(list[PatronChange], row.rule.split(",")))
-    free = _plan(instant.occasion(source), row.method, person, record, where, NO_CLASS)
+    free = plan_update(instant.occasion(source), row.method, person, record, where, NO_CLASS)
     if not free.classes & waited:
         return Outcome("done", "unchanged", "by now there is nothing to do", row.person_id)
     if hash_of_changes(free, waited) != changes_hash_in(row):
         return Outcome("refused", "changed_since", "the person has changed since: send it again", row.person_id)
     # Classes that were free then and are planned now were not asked about.
     still = (waited | free.classes) - approved
-    plan = _plan(instant.occasion(source), row.method, person, record, where, still) if still else free
+    plan = plan_update(instant.occasion(source), row.method, person, record, where, still) if still else free
     person_id = _save(connection, instant, plan, row.receipt_id, now, row.plan_hash)
     version = plan.after.version if plan.after is not None and plan.makes_version else row.version
     if plan.held:
         rule = ",".join(sorted(plan.held))
         return Outcome("held", rule, row.reason, person_id, version, hash_of_changes(free, plan.held))
-    return Outcome("done", _done(plan), "", person_id, version)
+    return Outcome("done", done_rule(plan), "", person_id, version)

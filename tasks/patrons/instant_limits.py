@@ -78,14 +78,23 @@ def guarded_classes(
     ground: InstantGround,
     persons: Populations,
     now: datetime,
+    besides: Mapping[PatronChange, int] | None = None,
 ) -> list[GuardedClass]:
-    """What the guards say about one more person in each of these classes; nothing is asked where there is none."""
+    """What the guards say about one more person in each of these classes; nothing is asked where there is none.
+
+    `besides`: persons by class who are let through along with this one, and not stored yet.
+    """
     wanted = [each for each in PATRON_CHANGES if each in frozenset(classes)]
     if not wanted:
         return []
     guards = instant_guards(ground.policy.guards)
     changes = [
-        PlannedChange(each, 1, _unasked_before(connection, each, source, ground.policy.guards, now)) for each in wanted
+        PlannedChange(
+            each,
+            1,
+            _unasked_before(connection, each, source, ground.policy.guards, now) + (besides or {}).get(each, 0),
+        )
+        for each in wanted
     ]
     measured = PlanGround(source.code, source.institution, ground.day, persons.of(connection, source.code))
     return [replace(each, planned=replace(each.planned, flow=FLOW)) for each in guard_plan(changes, measured, guards)]

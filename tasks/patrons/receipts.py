@@ -134,22 +134,36 @@ def _is_same(row: sa.Row[Any], asked: Asked) -> bool:
 
 def enter(connection: Connection, asked: Asked, receipt_id: int, outcome: Outcome, now: datetime) -> Receipt:
     """Enter a receipt; what is not carried out whole keeps its content."""
-    values = {
-        "receipt_id": receipt_id,
-        "token_id": asked.token_id,
-        "institution": asked.institution,
-        "source": asked.source,
-        "idempotency_key": asked.idempotency_key,
-        "method": asked.method,
-        "request_hash": asked.request_hash,
-        "received_at": now,
-        **_values_of(asked.person if outcome.state in ("waiting", "held") else None, outcome, now),
-    }
-    connection.execute(sa.insert(table).values(**values))
-    return Receipt(
-        *(receipt_id, asked.institution, asked.source, asked.method, outcome.state, outcome.rule, outcome.reason),
-        *(outcome.version, None, now, values["committed_at"]),
-    )
+    return enter_many(connection, [(asked, receipt_id, outcome)], now)[0]
+
+
+def enter_many(connection: Connection, entered: Sequence[tuple[Asked, int, Outcome]], now: datetime) -> list[Receipt]:
+    """Enter receipts with their numbers and what became of them."""
+    rows: list[dict[str, Any]] = []
+    for asked, receipt_id, outcome in entered:
+        is_open = outcome.state in ("waiting", "held")
+        rows.append(
+            {
+                "receipt_id": receipt_id,
+                "token_id": asked.token_id,
+                "institution": asked.institution,
+                "source": asked.source,
+                "idempotency_key": asked.idempotency_key,
+                "method": asked.method,
+                "request_hash": asked.request_hash,
+                "received_at": now,
+                **_values_of(asked.person if is_open else None, outcome, now),
+            }
+        )
+    if rows:
+        connection.execute(sa.insert(table), rows)
+    return [
+        Receipt(
+            *(receipt_id, asked.institution, asked.source, asked.method, outcome.state, outcome.rule, outcome.reason),
+            *(outcome.version, None, now, row["committed_at"]),
+        )
+        for row, (asked, receipt_id, outcome) in zip(rows, entered, strict=True)
+    ]
 
 
 def decide(connection: Connection, row: sa.Row[Any], outcome: Outcome, now: datetime) -> None:

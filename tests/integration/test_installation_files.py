@@ -52,8 +52,8 @@ def services(filled_in: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_the_compose_file_is_valid_and_has_every_part(services: dict[str, dict[str, Any]]) -> None:
-    assert sorted(services) == ["deploy", "migrate", "postgres", "prefect", "watcher", "worker"]
-    assert [each for each in services if "ports" in services[each]] == ["prefect"]
+    assert sorted(services) == ["deploy", "intake", "migrate", "postgres", "prefect", "watcher", "worker"]
+    assert [each for each in services if "ports" in services[each]] == ["intake", "prefect"]
 
 
 def test_a_secret_that_is_missing_is_named() -> None:
@@ -73,6 +73,7 @@ def test_each_service_is_given_its_own_secrets_and_no_other(services: dict[str, 
         "migrate": {"OWNER_DB_PASSWORD"},
         "deploy": {"NIGHT_DB_PASSWORD", "PREFECT_AUTH"},
         "worker": {"NIGHT_DB_PASSWORD", "PREFECT_AUTH"},
+        "intake": {"NIGHT_DB_PASSWORD"},
         "watcher": {"NIGHT_DB_PASSWORD", "PREFECT_AUTH"},
     }
 
@@ -114,7 +115,7 @@ def test_the_first_start_of_postgresql_leaves_databases_roles_and_logins() -> No
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed (Debian package systemd)")
-    assert len(UNITS) == 4
+    assert len(UNITS) == 5
     for unit in UNITS:
         # The programs must be there to be judged: those of this environment stand for the installed ones.
         text = unit.read_text("utf-8").replace("/opt/samkat/.venv/bin", str(Path(sys.executable).parent))

@@ -26,6 +26,7 @@ from schemas.register.register import Register
 from tasks.patrons.applying import PATRONS_LOCK
 from tasks.patrons.instant import BACKLOG, Instant, carry_out, carry_out_waiting, instant_of
 from tasks.patrons.instant_batch import as_markdown, carry_out_decided, forget, forget_person, report, totals
+from tasks.patrons.instant_many import carry_out_many
 from tasks.patrons.instant_reading import Method, addressed_id, only_ids, read_body
 from tasks.patrons.receipts import Asked, KeyTakenError, Receipt, find_receipt
 from tasks.plans.store import approve, reject
@@ -371,6 +372,66 @@ def keep_waiting(warehouse: Warehouse, one: Asked) -> None:
 
     with warehouse.write() as connection:
         enter(connection, one, take_id(connection, COUNTER), Outcome("waiting", "busy"), NOW)
+
+
+def test_many_at_once_end_as_one_after_the_other(warehouse: Warehouse, instant: Instant, send: Send) -> None:
+    send("PUT", BERG, PERSON)
+    limited(instant, create=2)
+    bo, card = "bo@vestmark.example", {"user_identifiers": [{"type": "barcode", "value": "B1"}]}
+    lean = {"last_name": "Lind", "user_group": "student"}
+    many = [
+        asked(instant, "PATCH", BERG, {"last_name": "First"}),
+        asked(instant, "PUT", bo, lean | card, key="k1"),
+        asked(instant, "PATCH", BERG, {"last_name": "Second"}),
+        asked(instant, "PUT", bo, lean | card, key="k1"),
+        asked(instant, "PUT", bo, lean, key="k1"),
+        asked(instant, "PATCH", bo, {"middle_name": "Karin"}),
+        asked(instant, "DELETE", BERG),
+        asked(instant, "PATCH", "nobody@vestmark.example", {"last_name": "Lind"}),
+        asked(instant, "PUT", "p1@vestmark.example", lean | card),
+        asked(instant, "PUT", "p2@vestmark.example", lean),
+        asked(instant, "PUT", "new@vestmark.example", lean | {"old_ids": [{"type": "primary_id", "value": bo}]}),
+    ]
+    answers = carry_out_many(instant, many, NOW)
+    told = [each.rule if isinstance(each, Receipt) else type(each).__name__ for each in answers]
+    assert told == [
+        *("changed", "created", "changed", "created", "KeyTakenError", "changed", "changed", "unknown"),
+        *("taken", "create", "changed"),
+    ]
+    assert answers[1] == answers[3]
+    assert (person(warehouse)["last_name"], person(warehouse)["state"]) == ("Second", "grace")
+    rekeyed = person(warehouse, "new@vestmark.example")
+    assert (rekeyed["middle_name"], rekeyed["version"]) == (None, 3)  # the whole person says no middle name
+    numbers = [each.receipt_id for each in answers if isinstance(each, Receipt)]
+    assert [each for each in numbers if each != numbers[1]] == sorted(set(numbers) - {numbers[1]})
+    runs = rows(warehouse, "SELECT run_id FROM core_patron_change WHERE new = '\"Second\"'")
+    assert runs == [(f"receipt-{numbers[2]}",)]
+
+
+def test_many_at_once_have_what_each_would_have_alone(warehouse: Warehouse, instant: Instant, send: Send) -> None:
+    send("PUT", BERG, PERSON)
+    with warehouse.write() as connection:
+        connection.execute(sa.text("UPDATE core_patron SET document = '{}'"))
+    bo = "bo@vestmark.example"
+    bad = asked(instant, "PATCH", BERG, {"last_name": "Lind"})
+    first, second = carry_out_many(instant, [bad, asked(instant, "PUT", bo, PERSON | {"primary_id": bo})], NOW)
+    assert isinstance(first, KeyError)
+    assert isinstance(second, Receipt)
+    assert second.rule == "created"
+
+
+def test_many_at_once_wait_together_while_others_write(warehouse: Warehouse, instant: Instant, send: Send) -> None:
+    if not warehouse.is_postgresql:
+        pytest.skip("SQLite has one writer, who would hold the receipts up as well")
+    send("PUT", BERG, PERSON)
+    instant.lock_seconds = 0.1
+    many = [asked(instant, "PATCH", BERG, {"last_name": name}) for name in ("First", "Second", "Third")]
+    with warehouse.write(PATRONS_LOCK):
+        answers = carry_out_many(instant, many, NOW)
+    assert [each.state for each in answers if isinstance(each, Receipt)] == ["waiting"] * 3
+    again = carry_out_many(instant, [*many, asked(instant, "PATCH", BERG, {"middle_name": "Karin"})], NOW)
+    assert [each.receipt_id for each in again[:3] if isinstance(each, Receipt)] == [2, 3, 4]
+    assert (person(warehouse)["last_name"], person(warehouse)["middle_name"]) == ("Third", "Karin")
 
 
 def test_the_same_request_many_times_at_once_is_done_once(
