@@ -138,7 +138,9 @@ def _holders_of(
     # leave few rows, and walk all of them.
     wanted = (
         sa.select(
-            sa.literal(institution, sa.Text).label("institution"), sa.literal(kind, sa.Text).label("type"), asked.c.value
+            sa.literal(institution, sa.Text).label("institution"),
+            sa.literal(kind, sa.Text).label("type"),
+            asked.c.value,
         )
         .cte(None)
         .prefix_with("MATERIALIZED")
@@ -273,7 +275,7 @@ def _sorted_out(
 
 def _rekey(person: IncomingPerson, found: LookedUp, source: str, day: date) -> Rekey | None:
     for old in person.rekeyed_from:
-        new = next((each for each in person.source_ids if each.type == old.type), None)
+        new = next((each for each in (*person.source_ids, *person.search_ids) if each.type == old.type), None)
         if new is None:
             continue
         had, has = (_of_source(found.holders.get((each.type, each.key), ()), found, source) for each in (old, new))

@@ -22,6 +22,8 @@ from tasks.patrons.plan_person_state import PersonInPlan
 from tasks.patrons.records import NOTHING, IdentifierRow, PersonRecord
 
 EDITED = "staff_edit"
+SET_THERE = ("account_type", "record_type")
+"""What every document says, whether or not the person has it."""
 OURS = frozenset({"expiry_date", "purge_date", "status", "status_date"})
 """What Samkat works out: an edit of these in the library system is overwritten, unless it is protected here."""
 _NOT_EDITED = OURS | {PRIMARY, "account_type", "record_type"}
@@ -43,12 +45,30 @@ def plan_read_back(
     person.read_back_hash = read_back_hash
     if record.read_back_hash == read_back_hash:
         return person.planned()
+    for path in SET_THERE:
+        if person.current.get(path) is None and current_values.get(path) is not None:
+            person.current[path] = current_values[path]  # what every document says is no edit
+    _see_expiry(person, current_values.get("expiry_date"))
     for path in sorted(SCALAR_PATHS - OURS - NOT_IN_ALMA - {PRIMARY}):
         if path in current_values or path in person.current or path in person.written:
             _see_value(person, path, current_values.get(path))
     for path in sorted(LIST_PATHS):
         _see_list(person, path, tuple(current_lists.get(path, ())))
     return _edited(person)
+
+
+def _see_expiry(person: PersonInPlan, found: Value | None) -> None:
+    """A later last valid day than any that was sent is staff's: it stands until a source says that it is shorter.
+
+    Believed only where all that was sent has been seen there: else it is the day that Samkat has just moved.
+    """
+    record, known = person.before, person.standing.expires_on
+    all_seen = record.sent_version and record.sent_version == record.acknowledged_version
+    if not isinstance(found, date) or known is None or found <= known or not all_seen:
+        return
+    person.standing = person.standing._replace(expires_on=found)
+    person.expiry_rule = "kept"
+    person.change(Change("expiry_date", "", known, found, "", EDITED, reason="extended in the library system"))
 
 
 def _see_value(person: PersonInPlan, path: str, found: Value | None) -> None:
@@ -212,12 +232,17 @@ def plan_found(
     return PlannedPerson(None, record, (row,))
 
 
+def _owner(item: ListItem) -> frozenset[str]:
+    """Whose an item is that was there before Samkat: staff's where they entered it, else nobody's until a source says
+    it (the external segment is what earlier loads brought)."""
+    return frozenset({STAFF}) if item.segment == "internal" else frozenset()
+
+
 def _staffs(items: Sequence[ListItem], day: date) -> tuple[HeldItem, ...]:
-    staff = frozenset({STAFF})
     found = {
         (each.type, each.key): HeldItem(
-            *(each.type, each.key, each.fields, staff, day),
-            staff if each.is_preferred else frozenset(),
+            *(each.type, each.key, each.fields, _owner(each), day),
+            _owner(each) if each.is_preferred else frozenset(),
             each.is_preferred,
             segment=each.segment,
         )

@@ -44,7 +44,9 @@ def rekey_person(person: PersonInPlan, incoming: IncomingPerson, found: Rekey | 
         for each in person.identifiers
     ]
     if rekeyed.opens is not None:
-        rows.append(IdentifierRow(kind, value, rekeyed.opens.key, person.occasion.code, person.day))
+        is_stable = any(each.type == kind for each in incoming.source_ids)
+        code = person.occasion.code if is_stable else ""
+        rows.append(IdentifierRow(kind, value, rekeyed.opens.key, code, person.day))
     person.identifiers = tuple(rows)
     if is_primary:
         person.primary_id = value
@@ -70,7 +72,8 @@ def _rekeyed(person: PersonInPlan, incoming: IncomingPerson) -> Rekey | None:
     """The rekey of a row about this person, from what the person's own identifiers say."""
     mine = [_held(each) for each in person.identifiers if each.source in ("", person.occasion.code)]
     for old in incoming.rekeyed_from:
-        new = next((each for each in incoming.source_ids if each.type == old.type), None)
+        # The new id of that type may be one that only searches, as a card number beside a register's own number.
+        new = next((each for each in (*incoming.source_ids, *incoming.search_ids) if each.type == old.type), None)
         if new is None:
             continue
         had = [each for each in mine if (each.type, each.key) == (old.type, old.key)]
