@@ -50,6 +50,10 @@ def _order(home: Workplace, night: dict[str, Path]) -> str:
 
 WELL: dict[str, Arguments] = {
     "catalogue_load": lambda home, _night: ([home.zone.adopt(CATALOGUE, "catalogue")], "delta"),
+    "account_sweep": lambda _home, _night: (),
+    "account_renewal": lambda _home, _night: (),
+    "shared_account_rotation": lambda _home, _night: (),
+    "shared_account_retirement": lambda _home, _night: (),
     "local_export": lambda _home, _night: (),
     "marts": lambda _home, _night: (),
     "data_docs": lambda _home, _night: (),
@@ -57,6 +61,7 @@ WELL: dict[str, Arguments] = {
     "landing_sweep": lambda _home, _night: (),
     "feed_watch": lambda _home, _night: (),
     "nightly_overview": lambda _home, _night: (),
+    "patron_update": lambda _home, _night: (),
     "review_deadline": lambda _home, _night: (),
     "run_reaper": lambda _home, _night: (),
     "tell_operator": lambda _home, _night: (NO_RUN,),
