@@ -37,6 +37,7 @@ from tasks.patrons.store import load_records
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Chunk, chunk
+from tasks.warehouse.memory import without_cycle_search
 
 PLAN, PLAN_DUE = "plan", "plan-due"
 CHUNK_PLANS = 4_000
@@ -179,6 +180,7 @@ _UPDATE_ROW = (
 )
 
 
+@without_cycle_search()
 def plan_some(
     connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]], held: frozenset[Any]
 ) -> tuple[list[tuple[sa.Row[Any], PlannedPerson]], list[RejectedRow]]:
@@ -341,6 +343,7 @@ def _due_after(each: Chunk) -> Sequence[sa.Row[Any]]:
     ).all()
 
 
+@without_cycle_search()
 def plan_some_due(
     connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]], held: frozenset[Any]
 ) -> list[tuple[sa.Row[Any], PlannedPerson]]:

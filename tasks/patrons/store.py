@@ -49,6 +49,7 @@ from tasks.patrons.patron_rows import (
 from tasks.patrons.records import IdentifierRow, LockRow, PersonRecord, SourceRecord
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.ids import take_ids
+from tasks.warehouse.memory import without_cycle_search
 
 _STORED = ("created_at", "updated_at", "delivery_id", "sent_hash", "sent_version", "acknowledged_version")
 _UNVERSIONED = attrgetter("look_on", "read_back_hash", "replaced", "replaced_lists")
@@ -85,6 +86,7 @@ class Kept(NamedTuple):
     run_id: str
 
 
+@without_cycle_search()
 def load_records(connection: Connection, person_ids: Collection[int]) -> dict[int, PersonRecord]:
     """Persons by id; one that is not there is not in it."""
     if not person_ids:
@@ -124,6 +126,7 @@ def _rows(
     ).all()
 
 
+@without_cycle_search()
 def save_plans(
     connection: Connection,
     plans: Sequence[PlannedPerson],
