@@ -120,6 +120,43 @@ DEPLOYED: tuple[Deployed, ...] = (
         cron="45 3 * * *",
     ),
     Deployed(
+        "account-sweep",
+        "Staff accounts expire, are deactivated and made valid again by their dates and rules; libraries are told, the "
+        "systems get what changed. Missed nights are caught up.",
+        owner="operator",
+        limit=1,
+        tags=("nightly", "accounts"),
+        # After midnight in every zone of the register, before people come to work.
+        cron="30 3 * * *",
+    ),
+    Deployed(
+        "account-renewal",
+        "The yearly renewal of accounts: lists to library managers, reminders, what nobody answered, the outcome. "
+        "Looks every day whether something is due.",
+        owner="operator",
+        limit=1,
+        tags=("accounts",),
+        cron="0 7 * * *",
+    ),
+    Deployed(
+        "shared-account-rotation",
+        "The yearly new password of shared accounts: announced, reminded of, overdue ones listed. Looks every day "
+        "whether something is due.",
+        owner="operator",
+        limit=1,
+        tags=("accounts",),
+        cron="10 7 * * *",
+    ),
+    Deployed(
+        "shared-account-retirement",
+        "The end of shared logins in a system: announced with their lists, switched off on the day. Looks every day "
+        "whether something is due.",
+        owner="operator",
+        limit=1,
+        tags=("accounts",),
+        cron="20 7 * * *",
+    ),
+    Deployed(
         "decide",
         "The form: shows held plans and open reviews, asks a person, and carries out what is decided. Start it, then "
         "Resume on the run's page opens the form; after an hour without an answer the run ends.",

@@ -142,7 +142,8 @@ def _holder(warehouse: Warehouse, subject: str) -> str | None:
 
 def _ending(result: Any) -> tuple[str, dict[str, Any]]:
     """Why the run is held (empty where it is not), and its totals."""
-    from schemas.summaries import DeliverySummary, PatronSummary, UpdateSummary
+    from schemas.summaries import AccountSummary, DeliverySummary, PatronSummary, UpdateSummary
+    from tasks.accounts.summary import totals as account_totals
     from tasks.patrons.instant_batch import totals as update_totals
     from tasks.patrons.summary import totals as patron_totals
     from tasks.quality.summary import totals
@@ -150,7 +151,7 @@ def _ending(result: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(result, list):
         summary = dict(result) if isinstance(result, dict) else {}
         return str(summary.pop(HELD_BECAUSE, "")), summary
-    kinds = DeliverySummary | PatronSummary | UpdateSummary
+    kinds = DeliverySummary | PatronSummary | UpdateSummary | AccountSummary
     held = [each for each in result if isinstance(each, kinds) and each.is_held]
     reason = "; ".join(f"{each.name}: {each.reason}" for each in held)
     if all(isinstance(each, DeliverySummary) for each in result):
@@ -159,4 +160,6 @@ def _ending(result: Any) -> tuple[str, dict[str, Any]]:
         return reason, patron_totals(result)
     if all(isinstance(each, UpdateSummary) for each in result):
         return reason, update_totals(result)
+    if all(isinstance(each, AccountSummary) for each in result):
+        return reason, account_totals(result)
     return "", {}

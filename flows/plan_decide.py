@@ -7,6 +7,7 @@ from typing import Literal
 from flows.patron_sync import patron_sync
 from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
+from tasks.accounts.stages import apply_account_plan
 from tasks.catalogue.stages import apply_plan, decide_plan
 from tasks.intake.stages import apply_held_updates
 from tasks.notices.stages import notify_decided, notify_patron_plan, send_notices, send_worklist
@@ -25,6 +26,7 @@ def plan_decide(
     applied = apply_plan(decided)
     patrons = apply_patron_plan(plan_hash)
     updates = apply_held_updates(plan_hash)
+    accounts = apply_account_plan(plan_hash)
     erased = erase_approved_persons(plan_hash)
     prove_conservation(applied.deliveries, settled_too=True)
     notify_decided(applied.deliveries)
@@ -35,7 +37,7 @@ def plan_decide(
         supplier_ingest(supplier, [])
     for source in patrons.sources:
         patron_sync(source, [])
-    all_of_it = (decided, applied, patrons, updates, erased)
+    all_of_it = (decided, applied, patrons, updates, accounts, erased)
     return {
         "done": {name: said for each in all_of_it for name, said in each.said.items()},
         "problems": {name: why for each in all_of_it for name, why in each.problems.items()},

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from deployments.cli import (
+    accounts,
     catalogue,
     data_docs,
     demo,
@@ -20,8 +21,8 @@ from deployments.cli import (
     export,
     ingest,
     init,
-    marts,
     intake,
+    marts,
     patron_desk,  # noqa: F401 - adds its commands to those of patrons
     patron_merging,  # noqa: F401 - adds its commands to those of patrons
     patron_privacy,  # noqa: F401 - adds its commands to those of patrons
@@ -71,6 +72,7 @@ def build() -> typer.Typer:
     marts.register(app)
     intake.register(app)
     app.add_typer(patrons.app, name="patrons")
+    app.add_typer(accounts.app, name="accounts")
     app.add_typer(review.app, name="review")
     app.add_typer(plans.app, name="plans")
     undo.register(app)

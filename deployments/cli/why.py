@@ -9,7 +9,7 @@ import typer
 
 from deployments.cli import place
 from deployments.cli.options import AsJson, command, group
-from deployments.cli.output import Output, json_text, print_table, prose
+from deployments.cli.output import Output, print_table, prose
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,6 +52,22 @@ def holding(
         found = why_holding(connection, holding_id)
     found = replace(found, notices=_for_library(found.notices, found.holding.sigel, known))
     Output(as_json).show(found, lambda console: _render_holding(console, settings, found))
+
+
+@command(app, "account", "samkat why account 7")
+def account(
+    account_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the account, as in `samkat accounts show`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Explain a staff account: its status by its dates, where each value came from, every sweep that touched it."""
+    from deployments.cli.why_account import render
+    from tasks.accounts.showing import why_account
+
+    settings = place.settings()
+    known = place.register(settings).account_system_by_code
+    with place.warehouse(settings) as warehouse, warehouse.read() as connection:
+        found = why_account(connection, account_id, known, settings.business_date())
+    Output(as_json).show(found, lambda console: render(console, found))
 
 
 @command(app, "isbn", "samkat why isbn 978-91-0-012345-1 --library LUNV", "samkat why isbn 9100123455")
@@ -225,6 +241,8 @@ def _render_candidates(console: Console, settings: Settings, step: Step) -> None
 
 def _render_decided(console: Console, settings: Settings, decisions: tuple[Decided, ...]) -> None:
     """Newest first: what was decided about a person, by which rule, from which file."""
+    from deployments.cli.patron_desk import shown_value
+
     for each in reversed(decisions[-MOST_STEPS:]):
         kind = f" {each.item_type}" if each.item_type else ""
         who = (
@@ -239,8 +257,9 @@ def _render_decided(console: Console, settings: Settings, decisions: tuple[Decid
             f"{each.reason} [{each.rule}]",
             f"  by {who}{f', version {each.version}' if each.version else ''}{undone}",
         )
-        if each.old is not None or each.new is not None:
-            prose(console, f"  {json_text(each.old)} -> {json_text(each.new)}")
+        old, new = shown_value(each.old), shown_value(each.new)
+        if old != new:
+            prose(console, f"  {old} -> {new}".replace("\n", "; "))
     if len(decisions) > MOST_STEPS:
         prose(console, f"{len(decisions) - MOST_STEPS} earlier decisions: --json has them.")
 
