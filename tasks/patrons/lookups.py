@@ -51,7 +51,7 @@ class Holder(NamedTuple):
     """Before survivor pointers were followed."""
 
 
-@dataclass
+@dataclass(repr=False)
 class LookedUp:
     """What the look-ups found for a chunk of rows."""
 

@@ -34,6 +34,9 @@ class Voice(NamedTuple):
     items: tuple[ListItem, ...]
     said_before: frozenset[ItemKey]
 
+    def __repr__(self) -> str:
+        return f"Voice({self.source})"
+
 
 def merge_lists(person: PersonInPlan, paths: Sequence[str], source: str, *, is_whole: bool = False) -> frozenset[str]:
     """Merge what `source` says of the lists; returns the paths of which a change is held.
