@@ -200,10 +200,10 @@ def render_person(console: Console, found: ShownPerson) -> None:
 
 
 def _path_row(each: ShownPath) -> tuple[str, ...]:
-    said = "\n".join(f"{code}: {_cell(value)}" for code, value in each.said.items())
+    said = "\n".join(f"{code}: {shown_value(value)}" for code, value in each.said.items())
     locks = "\n".join(_words(each))
     rule = f"{each.rule} ({each.decided})" if each.rule else ""
-    return each.path, said, _cell(each.written), _cell(each.current), each.mode, rule, locks
+    return each.path, said, shown_value(each.written), shown_value(each.current), each.mode, rule, locks
 
 
 def _words(each: ShownPath) -> Iterable[str]:
@@ -212,11 +212,12 @@ def _words(each: ShownPath) -> Iterable[str]:
         yield f"{lock.kind}{kind} by {lock.by}{f' until {lock.until}' if lock.until else ''}: {lock.reason}"
 
 
-def _cell(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A value of a person as people read it; a dash for none."""
     if value is None:
         return "-"
     if isinstance(value, list):
-        return "\n".join(_cell(each) for each in value) or "-"
+        return "\n".join(shown_value(each) for each in value) or "-"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
+        return ", ".join(f"{name} {shown_value(each)}" for name, each in value.items())
     return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False).strip('"')

@@ -101,11 +101,13 @@ def erase(
     with place.warehouse(settings) as warehouse:
         found = erase_on_request(warehouse, zone, institution, person, erasing, dry_run=dry_run)
     document = {"dry_run": dry_run, "obstacles": found.obstacles, "erased": found.erased, "files": found.files}
-    Output(as_json).show(document, lambda console: _render_erased(console, found))
+    target = known.patron_target_by_institution.get(institution)
+    has_system = target is not None and target.kind != "warehouse"
+    Output(as_json).show(document, lambda console: _render_erased(console, found, has_system))
     raise typer.Exit(NEEDS_A_PERSON if found.obstacles else DONE)
 
 
-def _render_erased(console: Console, found: Asked) -> None:
+def _render_erased(console: Console, found: Asked, has_system: bool) -> None:
     if found.obstacles:
         prose(console, "Nobody was erased:", *(f"  {each}" for each in found.obstacles))
     elif found.erased is None:
@@ -114,7 +116,8 @@ def _render_erased(console: Console, found: Asked) -> None:
         prose(console, "The person is erased.")
         counts = {**found.erased.counts, **(found.files or {})}
         prose(console, *(f"  {name}: {number}" for name, number in counts.items() if number))
-        prose(console, "The library system keeps the user until it is purged there.")
+        if has_system:
+            prose(console, "The library system keeps the user until it is purged there.")
 
 
 @command(
