@@ -72,6 +72,7 @@ class TestOpening:
             "exports",
             "handed",
             "incoming",
+            "marts",
             "quarantine",
             "rejects",
             "reports",
