@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from schemas.warehouse.base import UtcInstant, metadata
+from schemas.warehouse.base import UtcInstant
 from schemas.warehouse.out_view import OutView
+from tasks.warehouse.all_tables import metadata
 
 INSTANT = pa.timestamp("us", tz="UTC")
 
