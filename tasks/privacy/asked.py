@@ -37,6 +37,6 @@ def erase_on_request(
         if against or dry_run:
             return Asked(against)
         done = erase(connection, person_id, erasing)
-    files = shred_files(warehouse, zone, erasing.register, erasing.now)
+    files = shred_files(warehouse, zone, erasing.register, now=erasing.now, as_of=erasing.as_of)
     files["lists of questions"] = delete_reviews(zone, done.reviews)
     return Asked((), done, files)

@@ -26,8 +26,13 @@ DAYS: Final = 14
 """Of a file whose sender the register does not know any more."""
 
 
-def shred_files(warehouse: Warehouse, zone: LandingZone, register: Register, now: datetime) -> Counter[str]:
-    """Delete what came and is older than its sender's `raw_days`, and what was asked for; returns how many."""
+def shred_files(
+    warehouse: Warehouse, zone: LandingZone, register: Register, *, now: datetime, as_of: datetime
+) -> Counter[str]:
+    """Delete what came or went and is older than `raw_days`, and what was asked for; returns how many.
+
+    What came is as old as the clock says (`now`); what was sent bears the business date that it was made for (`as_of`).
+    """
     counts: Counter[str] = Counter()
     for row in _due(warehouse, register, now):
         for uri in _places(zone, row):
@@ -42,7 +47,7 @@ def shred_files(warehouse: Warehouse, zone: LandingZone, register: Register, now
                 sa.insert(raw_progress).values(delivery_id=row.delivery_id, stage=SHRED, reached=0, done_at=now)
             )
         counts["files received"] += 1
-    for row in _sent_due(warehouse, register, now):
+    for row in _sent_due(warehouse, register, as_of):
         zone.delete(f"{row.uri}{MANIFEST}")
         zone.delete(row.uri)
         with warehouse.write() as connection:
@@ -95,7 +100,7 @@ def _due(warehouse: Warehouse, register: Register, now: datetime) -> Sequence[sa
     return [row for row in rows if row.asked or row.received_at < now - days_of(register, row.sender)]
 
 
-def _sent_due(warehouse: Warehouse, register: Register, now: datetime) -> Sequence[sa.Row[Any]]:
+def _sent_due(warehouse: Warehouse, register: Register, as_of: datetime) -> Sequence[sa.Row[Any]]:
     sent = core_patron_out
     with warehouse.read() as connection:
         rows = connection.execute(sa.select(sent).where(sent.c.state != "shredded").order_by(sent.c.out_id)).all()
@@ -103,7 +108,7 @@ def _sent_due(warehouse: Warehouse, register: Register, now: datetime) -> Sequen
     return [
         row
         for row in rows
-        if row.state == "to_shred" or row.made_at < now - days.get(row.institution, timedelta(days=DAYS))
+        if row.state == "to_shred" or row.made_at < as_of - days.get(row.institution, timedelta(days=DAYS))
     ]
 
 

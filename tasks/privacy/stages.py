@@ -55,7 +55,8 @@ def _after(place: Workplace, found: ErasedTonight) -> Counter[str]:
 def shred_old_files() -> Counter[str]:
     """Delete files with persons that are older than the register keeps them, and those asked for by an erasing."""
     place = workplace()
-    return shredding.shred_files(place.warehouse, place.zone, place.register, place.now)
+    as_of = place.settings.as_of()
+    return shredding.shred_files(place.warehouse, place.zone, place.register, now=place.now, as_of=as_of)
 
 
 @stage()
