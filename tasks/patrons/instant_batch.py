@@ -181,21 +181,6 @@ def forget(connection: Connection, policy: PatronPolicy, now: datetime) -> Count
     return Counter({"receipts forgotten": gone, "plans lapsed": len(lapsed)})
 
 
-def forget_person(connection: Connection, person_ids: Sequence[int]) -> int:
-    """Take the content out of receipts of erased persons; what waits of them is refused. Returns how many."""
-    chosen = sa.select(table.c.receipt_id).where(
-        table.c.person_id.in_(person_ids), table.c.state.in_(["waiting", "held"])
-    )
-    ids = list(connection.execute(chosen).scalars())
-    if ids:
-        connection.execute(
-            sa.update(table)
-            .where(table.c.receipt_id.in_(ids))
-            .values(state="refused", rule="erased", reason="the person was erased", content=None)
-        )
-    return len(ids)
-
-
 def totals(found: Sequence[UpdateSummary]) -> dict[str, int]:
     """What was reported in all; zeros are left out."""
     counts: Counter[str] = Counter()

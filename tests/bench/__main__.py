@@ -11,6 +11,7 @@ BENCHES = {
     "ingest": ("tests.bench.bench_ingest", ["--memory"]),
     "patrons": ("tests.bench.bench_patrons", []),
     "export": ("tests.bench.bench_export", []),
+    "intake": ("tests.bench.bench_intake", []),
     "accounts": ("tests.bench.bench_accounts", []),
 }
 

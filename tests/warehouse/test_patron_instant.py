@@ -25,7 +25,7 @@ from schemas.register.patron_limits import PatronChange, PatronGuards, PatronLim
 from schemas.register.register import Register
 from tasks.patrons.applying import PATRONS_LOCK
 from tasks.patrons.instant import BACKLOG, Instant, carry_out, carry_out_waiting, instant_of
-from tasks.patrons.instant_batch import as_markdown, carry_out_decided, forget, forget_person, report, totals
+from tasks.patrons.instant_batch import as_markdown, carry_out_decided, forget, report, totals
 from tasks.patrons.instant_many import carry_out_many
 from tasks.patrons.instant_reading import Method, addressed_id, only_ids, read_body
 from tasks.patrons.receipts import Asked, KeyTakenError, Receipt, find_receipt
@@ -521,16 +521,6 @@ def test_old_receipts_are_forgotten_what_nobody_decided_lapses_and_what_waits_st
         assert forget(connection, policy, late) == {"receipts forgotten": 2, "plans lapsed": 1}
     assert rows(warehouse, "SELECT state FROM raw_patron_receipt") == [("waiting",)]
     assert rows(warehouse, "SELECT state, reason FROM core_plan") == [("rejected", "lapsed")]
-
-
-def test_receipts_of_an_erased_person_lose_what_they_hold(warehouse: Warehouse, instant: Instant, send: Send) -> None:
-    send("PUT", BERG, PERSON)
-    limited(instant, clear=0)
-    send("PATCH", BERG, {"phones": None})
-    ((number,),) = rows(warehouse, "SELECT DISTINCT person_id FROM raw_patron_receipt")
-    with warehouse.write() as connection:
-        assert forget_person(connection, [number]) == 1
-    assert rows(warehouse, "SELECT count(*) FROM raw_patron_receipt WHERE content IS NOT NULL") == [(0,)]
 
 
 __all__ = ["connect", "read_register"]
