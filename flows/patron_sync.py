@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.pipeline import pipeline
 from schemas.summaries import PatronSummary
+from tasks.library_systems.stages import take_read_back, write_out
 from tasks.notices.stages import notify_patrons, send_notices
 from tasks.patrons.stages import (
     apply_changes,
@@ -15,8 +16,6 @@ from tasks.patrons.stages import (
     settle_file,
     stage_persons,
     summarise_files,
-    take_read_back,
-    write_out,
 )
 
 

@@ -71,7 +71,7 @@ def send_out(
     run again, the same file is found. Nobody to send: no file.
     """
     sent = Sent()
-    ids = _due(warehouse, target, read_back_at)
+    ids = due_persons(warehouse, target, read_back_at)
     for begin in range(0, len(ids), target.persons_per_file * 50):
         some = ids[begin : begin + target.persons_per_file * 50]
         made: dict[int, Document] = {}
@@ -91,7 +91,7 @@ def send_out(
     return sent
 
 
-def _due(warehouse: Warehouse, target: PatronTarget, read_back_at: datetime) -> list[int]:
+def due_persons(warehouse: Warehouse, target: PatronTarget, read_back_at: datetime) -> list[int]:
     """Persons whom the library system does not have as they are now, and to whom nothing is under way."""
     person = core_patron
     last_out = (
@@ -131,7 +131,7 @@ def _documents(
         some = ids[begin : begin + CHUNK_PERSONS]
         with warehouse.read() as connection:
             records = load_records(connection, some)
-            hashes = _sent_hashes(connection, some)
+            hashes = sent_hashes(connection, some)
         for person_id in some:
             record = records[person_id]
             if not record.sources and not record.is_known_to_library_system:
@@ -215,7 +215,7 @@ def _note_same(warehouse: Warehouse, same: dict[int, int]) -> None:
         )
 
 
-def _sent_hashes(connection: Connection, persons: list[int]) -> dict[int, bytes]:
+def sent_hashes(connection: Connection, persons: list[int]) -> dict[int, bytes]:
     """Hash of the document that was sent last, by person."""
     rows = connection.execute(
         sa.select(core_patron.c.person_id, core_patron.c.sent_hash).where(

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from prefect.artifacts import create_markdown_artifact
@@ -15,7 +14,6 @@ from prefect.artifacts import create_markdown_artifact
 from schemas.errors import DeliveryRejectedError, SamkatError
 from schemas.outcomes import DeliveryState, PlanState
 from schemas.register.patron_limits import PatronChange
-from schemas.register.patron_targets import PatronTarget
 from schemas.summaries import PatronSummary
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.patrons import stage_patron, stage_patron_due
@@ -29,14 +27,10 @@ from tasks.patrons.conservation import prove_file
 from tasks.patrons.file_guards import Manifest, read_manifest
 from tasks.patrons.guarding import guard_file, held_classes
 from tasks.patrons.guards import FLOW
-from tasks.patrons.occasion import Occasion
 from tasks.patrons.planning import PlanningFile
 from tasks.patrons.receiving import KIND, PatronReceiving, forget_staged, receive_patron_file
-from tasks.patrons.receiving_exports import receive_export, waiting_exports
-from tasks.patrons.sending_out import send_out
 from tasks.patrons.staging import StagingFile, stage_file
 from tasks.patrons.summary import as_markdown, previewed, summaries
-from tasks.patrons.taking_read_back import fresh_read_back, take_export
 from tasks.plans.plan import GuardedClass
 from tasks.plans.store import resolve, show
 from tasks.stage import run_id, stage, stage_logger
@@ -339,62 +333,3 @@ def apply_patron_plan(plan_hash: str) -> PatronsCarried:
 def _source_of(place: Workplace, delivery_id: int) -> str:
     with place.warehouse.read() as connection:
         return str(delivery(connection, delivery_id).sender)
-
-
-@stage()
-def take_read_back(source: str) -> Counter[str]:
-    """Take in what the institution's library system holds now, where an export of it waits."""
-    place = workplace()
-    target = target_of(place, source)
-    if target is None or target.kind != "alma_files":
-        return Counter()
-    counts: Counter[str] = Counter()
-    occasion = Occasion(
-        place.today, target.institution, None, place.register.patron_policy, own_ranks(place, target.institution)
-    )
-    hours, mine = read_back_hours(place, target), run_id() or str(uuid.uuid4())
-    for file in waiting_exports(place.zone, target):
-        zone = ZoneInfo(place.settings.timezone)
-        export = receive_export(place.warehouse, place.zone, file, target, zone, place.now)
-        if export is None:
-            continue
-        now = place.settings.as_of()
-        salt = place.patron_salt
-        taken, findings = take_export(place.warehouse, export, occasion, hours, now=now, run_id=mine, salt=salt)
-        counts += taken + Counter({f"finding {each.rule}": 1 for each in findings})
-        for each in findings:
-            about = f"{each.field}: {each.text}" if each.field else each.text
-            stage_logger().warning("%s is no read-back: %s", file.name, about)
-    return counts
-
-
-def target_of(place: Workplace, source: str) -> PatronTarget | None:
-    """The library system of a source's institution; None: Samkat talks to none."""
-    return place.register.patron_target_by_institution.get(place.patron_source(source).institution)
-
-
-def read_back_hours(place: Workplace, target: PatronTarget) -> int:
-    """How long a read-back of this library system is fresh."""
-    return target.read_back_hours or place.register.patron_policy.read_back_hours
-
-
-@stage()
-def write_out(source: str) -> Counter[str]:
-    """Write synchronise files for the institution's library system: who is not there as they are now.
-
-    Without a fresh read-back none is made: an edit that nobody has read back would be lost.
-    """
-    place = workplace()
-    target = target_of(place, source)
-    if target is None or target.kind != "alma_files":
-        return Counter()
-    now = place.settings.as_of()
-    with place.warehouse.read() as connection:
-        fresh = fresh_read_back(connection, target.institution, now, read_back_hours(place, target))
-    if fresh is None:
-        stage_logger().warning("%s has no fresh read-back: no document goes out", target.institution)
-        return Counter(without_read_back=1)
-    sent = send_out(
-        place.warehouse, place.zone, target, fresh.as_of, day=place.today, now=now, run_id=run_id() or str(uuid.uuid4())
-    )
-    return sent.counts

@@ -50,7 +50,8 @@ class Export:
     """An export that waits to be taken."""
 
     target: PatronTarget
-    delivery_id: int
+    delivery_id: int | None
+    """None: read through an API."""
     name: str
     sha256: str
     size: int
@@ -350,6 +351,8 @@ def _note(
             reason=reason,
         )
     )
+    if export.delivery_id is None:
+        return
     state = DeliveryState.REJECTED if findings else DeliveryState.SETTLED
     connection.execute(
         sa.update(raw_delivery)

@@ -14,6 +14,7 @@ import pytest
 
 from deployments.sample.patrons import PatronDay, PatronFile, Sizes, patron_fortnight, read_back_export
 from schemas.summaries import PatronSummary
+from tasks.library_systems import stages as library_systems
 from tasks.patrons import stages
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace, open_home, open_place
@@ -71,10 +72,10 @@ def exported(place: Workplace, institution: str, held: bytes, day: PatronDay, se
 def take(place: Workplace, file: PatronFile) -> PatronSummary:
     uris = [land(place, file.source, path.name, path.read_bytes()) for path in (file.path, file.manifest) if path]
     (delivery,) = stages.receive_files.fn(file.source, uris)
-    stages.take_read_back.fn(file.source)
+    library_systems.take_read_back.fn(file.source)
     for stage in OF_A_FILE:
         stage(delivery)
-    stages.write_out.fn(file.source)
+    library_systems.write_out.fn(file.source)
     (found,) = summed_up(place.warehouse, [delivery])
     return found
 

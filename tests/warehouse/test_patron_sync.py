@@ -10,7 +10,7 @@ import pytest
 
 from deployments.sample.patrons import DAYS, PatronDay, PatronFile, Sizes, patron_fortnight
 from schemas.summaries import PatronSummary
-from tasks.patrons import stages
+from tasks.library_systems import stages as library_systems
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.patron_runs import approve_all, content, persons, preview, rows, sync, sync_file
@@ -203,17 +203,17 @@ def test_rows_that_cannot_be_taken_have_their_reason_and_stop_nobody(
 
 def test_no_document_goes_out_without_a_fresh_read_back(night: Night, fortnight: dict[date, PatronDay]) -> None:
     place = start_with(night, fortnight[FIRST], "VESTSTUD")
-    assert stages.write_out.fn("VESTSTUD") == {"without_read_back": 1}
+    assert library_systems.write_out.fn("VESTSTUD") == {"without_read_back": 1}
     assert list(place.zone.stored("exports")) == []
     stock = fortnight[FIRST].stocks["VEST"]
     land(place, "VESTALMA", stock.name, stock.read_bytes())
-    taken = stages.take_read_back.fn("VESTSTUD")
+    taken = library_systems.take_read_back.fn("VESTSTUD")
     assert taken["users"] > 100
-    sent = stages.write_out.fn("VESTSTUD")
+    sent = library_systems.write_out.fn("VESTSTUD")
     assert sent["sent"] == len(
         [1 for each in persons(place.warehouse, "VEST").values() if each["state"] == "active"]
     ) - (len(persons(place.warehouse, "VEST")) - sent["sent"])
-    assert stages.write_out.fn("VESTSTUD")["sent"] == 0
+    assert library_systems.write_out.fn("VESTSTUD")["sent"] == 0
 
 
 @pytest.mark.parametrize("source", ["VESTSTUD"])
@@ -222,13 +222,13 @@ def test_half_an_export_is_no_read_back(night: Night, fortnight: dict[date, Patr
     stock = fortnight[FIRST].stocks["VEST"]
     whole = stock.read_bytes()
     land(place, "VESTALMA", stock.name, whole)
-    stages.take_read_back.fn(source)
+    library_systems.take_read_back.fn(source)
     before = content(place.warehouse)
     place = night(SECOND)
     users = whole.split(b"<user>")
     half = b"<user>".join(users[: len(users) // 2]) + b"</users>"
     land(place, "VESTALMA", f"VEST_{SECOND:%Y%m%d}.xml", half)
-    taken = stages.take_read_back.fn(source)
+    taken = library_systems.take_read_back.fn(source)
     assert taken["finding count"] == 1
     assert content(place.warehouse) == before
     assert rows(place.warehouse, "SELECT state FROM core_patron_read_back ORDER BY as_of") == [("used",), ("held",)]
