@@ -1,6 +1,7 @@
 """A day's snapshot of the promised views: a Parquet file each, from one moment, in `marts/day=<day>/`.
 
-Views of patrons and of accounts are there as numbers of rows alone: persons do not leave the warehouse this way.
+Views of patrons and of accounts are there as numbers of rows alone, and columns that may name a person are empty:
+persons do not leave the warehouse this way.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ from tasks.warehouse.engine import Warehouse
 ROWS_AT_ONCE = 20_000
 COUNTED_ONLY = ("out_patron", "out_account")
 """Beginnings of the names of views that are counted and not copied."""
+NAMING_PERSONS: dict[str, tuple[str, ...]] = {
+    "out_match": ("decided_by",),
+    "out_notice": ("recipient", "subject", "last_error"),
+    "out_plan": ("decided_by",),
+    "out_review": ("owner", "decided_by"),
+    "out_run": ("subject", "summary"),
+}
+"""Columns that are empty in the snapshot: they may name staff, or a person whom a message is about."""
 COUNTS = pa.schema([("view", pa.string()), ("rows", pa.int64())])
 DICTIONARY = "data-dictionary.json"
 
@@ -82,7 +91,8 @@ def _write(connection: Connection, view: OutView, file: IO[bytes]) -> int:
 
 
 def _batches(connection: Connection, view: OutView, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    columns = ", ".join(f'"{name}"' for name in view.columns)
+    empty = NAMING_PERSONS.get(view.name, ())
+    columns = ", ".join(f'NULL AS "{name}"' if name in empty else f'"{name}"' for name in view.columns)
     rows = connection.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE).execute(
         sa.text(f"SELECT {columns} FROM {view.name}")
     )

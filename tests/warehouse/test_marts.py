@@ -11,11 +11,13 @@ import orjson
 import pandas
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
+from schemas.warehouse.core import core_run
 from schemas.warehouse.out import OUT_VIEWS
 from tasks.landing.keys import Area
 from tasks.marts.columns import schema_of
-from tasks.marts.snapshot import is_copied, write_marts
+from tasks.marts.snapshot import NAMING_PERSONS, is_copied, write_marts
 from tasks.workplace import Workplace
 from tests.warehouse.export_checks import ON_SQLITE, send
 from tests.warehouse.parcels import Export, Parcel, book
@@ -93,6 +95,23 @@ def test_the_dictionary_tells_every_column_and_a_second_run_takes_the_first_ones
     Export().bib(book(3), "SK03").load(place, name="later.mrc")
     assert write_marts(place.warehouse, place.zone, DAY, "Katalogen")["out_bib"] == 4
     assert len(list(place.zone.stored(Area.MARTS))) == files
+
+
+@ON_SQLITE
+def test_columns_that_may_name_a_person_are_empty(place: Workplace, snapshot: Path) -> None:
+    with place.warehouse.write() as connection:
+        connection.execute(
+            sa.insert(core_run).values(
+                run_id="r", flow="review-decide", subject="Ada Kvist", state="done", summary="{}", started_at=place.now
+            )
+        )
+    write_marts(place.warehouse, place.zone, DAY, "Katalogen")
+    (run,) = pq.read_table(snapshot / "out_run.parquet").to_pylist()
+    assert (run["run_id"], run["flow"], run["subject"], run["summary"]) == ("r", "review-decide", None, None)
+    for name, columns in NAMING_PERSONS.items():
+        view = next(each for each in OUT_VIEWS if each.name == name)
+        assert set(columns) <= view.columns.keys()
+        assert b"Ada Kvist" not in (snapshot / f"{name}.parquet").read_bytes()
 
 
 def test_what_every_column_holds_can_be_told() -> None:
