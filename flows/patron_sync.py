@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.pipeline import pipeline
 from schemas.summaries import PatronSummary
+from tasks.landing.stages import forget_preview
 from tasks.library_systems.stages import take_read_back, write_out
 from tasks.notices.stages import notify_patrons, send_notices
 from tasks.patrons.stages import (
@@ -40,7 +41,9 @@ def patron_sync(
             prove_rows(file)
             settle_file(file)
     if dry_run:
-        return summarise_files(source, files, preview_changes(files))
+        found = preview_changes(files)
+        forget_preview(files, uris)
+        return summarise_files(source, files, found)
     notify_patrons(files)
     write_out(source)
     send_notices()

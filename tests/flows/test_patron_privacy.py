@@ -25,6 +25,7 @@ from flows.patron_sync import patron_sync
 from flows.plan_decide import plan_decide
 from flows.revert import revert
 from schemas.warehouse.core import core_plan
+from tasks.landing.keys import Area
 from tasks.warehouse.all_tables import metadata
 from tasks.workplace import workplace
 from tests.flows.runs import run
@@ -101,6 +102,8 @@ def test_a_night_leaves_no_person_outside_the_places_of_persons(
     place, stock = workplace(), night.stocks["NORU"]
     files = [each for each in night.files if each.source in SOURCES]
     land(place, "NORUALMA", stock.name, stock.read_bytes())
+    run(patron_sync, SOURCES[0], [place.zone.adopt(files[0].path, SOURCES[0])], dry_run=True)
+    assert list(place.zone.stored(Area.HANDED)) == []
     deliveries = []
     for each in files:
         uri = land(place, each.source, each.path.name, each.path.read_bytes())
