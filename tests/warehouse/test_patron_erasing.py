@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
+from deployments.sample.patrons import DAYS, Sizes, patron_fortnight
 from schemas.warehouse.core import core_plan
 from tasks.deciding.stages import revert_persons
 from tasks.landing.keys import Area
+from tasks.library_systems import stages as library_systems
 from tasks.patrons import desk
 from tasks.patrons.desk import AtTheDesk, Entered, find_person
 from tasks.plans.store import approve
@@ -27,8 +30,10 @@ from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.few_patrons import ADA, BO, CILLA, EVERYBODY, INSTITUTION, occasion, send, with_cell
 from tests.warehouse.patron_runs import approve_all, persons, rows
+from tests.warehouse.pipeline import land
 
 ADA_ID = "F200071"
+SMALL = Sizes(norupers=130, sjukhus=20, veststud=120, fjorkomm=60)
 OF_ADA = ("F200071", "f200071", "Bruvoll", "Brattvoll", "ada.bruvoll", "Kaigata 3", "2011-04-03")
 """What tells of the first person: ids, names, address, birth date, as tables and files hold them."""
 
@@ -55,11 +60,11 @@ def owe(place: Workplace, *lines: str, hours: float = 1) -> None:
     assert not take_obligations(place.warehouse, INSTITUTION, io.StringIO(text), as_of, "owed.csv").bad
 
 
-def erase(place: Workplace, text: str = ADA_ID) -> Asked:
+def erase(place: Workplace, text: str = ADA_ID, institution: str = INSTITUTION) -> Asked:
     why = "asked for it, by Ola Vik"
     as_of = place.settings.as_of()
     erasing = Erasing(place.register, place.patron_salt, place.today, as_of, place.now, "desk-1", why)
-    return erase_on_request(place.warehouse, place.zone, INSTITUTION, text, erasing)
+    return erase_on_request(place.warehouse, place.zone, institution, text, erasing)
 
 
 def at(place: Workplace) -> AtTheDesk:
@@ -176,3 +181,30 @@ def test_old_files_are_shredded_and_earlier_values_forgotten(open_place: OpenPla
 def test_half_a_feed_of_obligations_is_an_error(place: Workplace, lines: tuple[str, ...], cause: str) -> None:
     with pytest.raises(Exception, match=cause):
         take_obligations(place.warehouse, INSTITUTION, io.StringIO("\n".join(lines)), place.now, "owed.csv")
+
+
+def test_who_is_erased_here_and_still_in_the_library_system_is_not_known_again(
+    open_place: OpenPlace, tmp_path: Path
+) -> None:
+    (night,) = patron_fortnight(tmp_path / "sample", days=DAYS[:1], sizes=SMALL)
+    stock = night.stocks["VEST"].read_bytes()
+    place = open_place(today=DAYS[0].isoformat())
+    land(place, "VESTALMA", night.stocks["VEST"].name, stock)
+    assert library_systems.take_read_back.fn("VESTSTUD")["found"] > 100
+    one = min(persons(place.warehouse, "VEST"))
+    with place.warehouse.write() as connection:
+        # Somebody of whom a document is due, so that a synchronise file with the person goes out.
+        connection.execute(sa.text("UPDATE core_patron SET version = 2 WHERE institution = 'VEST'"))
+    assert library_systems.write_out.fn("VESTSTUD")["sent"] > 100
+    owed = io.StringIO("\n".join((";".join(COLUMNS), f"{one};0;0;0;0;0")))
+    take_obligations(place.warehouse, "VEST", owed, place.settings.as_of(), "owed.csv")
+    done = erase(place, one, "VEST")
+    assert done.obstacles == ()
+    assert done.files is not None
+    assert (done.files["files received"], done.files["files sent"]) == (1, 1)
+    assert list(place.zone.stored(Area.EXPORTS)) == []
+
+    place = open_place(today=DAYS[1].isoformat())
+    land(place, "VESTALMA", f"VEST_{DAYS[1]:%Y%m%d}.xml", stock)
+    taken = library_systems.take_read_back.fn("VESTSTUD")
+    assert (taken["found"], one in persons(place.warehouse, "VEST")) == (0, False)
