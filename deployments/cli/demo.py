@@ -12,6 +12,7 @@ import typer
 
 from deployments.cli import place
 from deployments.cli.deliveries import Told, render_deliveries, tell
+from deployments.cli.demo_accounts import AccountNight, render_accounts, run_account_night
 from deployments.cli.demo_patrons import run_patron_night
 from deployments.cli.failing import DONE, report_failure
 from deployments.cli.ingest import adopted
@@ -54,12 +55,13 @@ def register(app: typer.Typer) -> None:
         with flow_session(settings, output, with_login=False) as address:
             ids, code = _run_night(settings, output, catalogue, night)
             persons = run_patron_night(settings, output)
+            accounts = run_account_night(settings, output)
         with place.warehouse(settings) as warehouse, warehouse.read() as connection:
             told = tell(connection, ids)
         where = _where_to_look(settings, address)
         output.show(
-            told.document(persons=persons, where_to_look=where),
-            lambda console: _render(console, told, persons, settings, where),
+            told.document(persons=persons, accounts=accounts, where_to_look=where),
+            lambda console: _render(console, told, (persons, accounts), settings, where),
         )
         raise typer.Exit(code)
 
@@ -140,10 +142,15 @@ def _where_to_look(settings: Settings, address: ServerAddress) -> dict[str, str]
 
 
 def _render(
-    console: Console, told: Told, persons: list[PatronSummary], settings: Settings, where: dict[str, str]
+    console: Console,
+    told: Told,
+    people: tuple[list[PatronSummary], AccountNight],
+    settings: Settings,
+    where: dict[str, str],
 ) -> None:
     render_deliveries(console, told, settings, None)
-    render_files(console, persons)
+    render_files(console, people[0])
+    render_accounts(console, people[1])
     prose(console, "", "Where to look:", *(f"  {name:28} {path}" for name, path in where.items()))
     prose(
         console,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from deployments.sample.accounts.years import write_account_years
 from deployments.sample.bench import write_bench_catalogue, write_bench_delivery, write_small_files
 from deployments.sample.catalogue import BIBS, write_catalogue
 from deployments.sample.night import SAMPLE_NIGHT, write_night
@@ -34,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     persons = commands.add_parser("persons", help="FOLDER/night-1.xml, night-2.xml: the college's format, of any size")
     persons.add_argument("--persons", type=int, default=500_000, help="persons in each (500000)")
     persons.add_argument("--changed", type=float, default=0.01, help="share of them that the second changes (0.01)")
-    for command in (night, bench, small, patrons, persons):
+    accounts = commands.add_parser("accounts", help="two years of files about staff accounts, FOLDER/YYYY-MM-DD")
+    for command in (night, bench, small, patrons, persons, accounts):
         command.add_argument("folder", type=Path, help="made where missing")
         command.add_argument("--seed", type=int, default=1, help="another seed, another consortium (1)")
     return parser
@@ -84,6 +86,11 @@ def _write_persons(arguments: argparse.Namespace) -> None:
         print(f"{file}: {write_bups2(file, arguments.persons, arguments.seed, share)}")
 
 
+def _write_accounts(arguments: argparse.Namespace) -> None:
+    for file in write_account_years(arguments.folder, arguments.seed):
+        print(file)
+
+
 def main() -> None:
     """Parse the command line and write."""
     arguments = _parser().parse_args()
@@ -93,6 +100,7 @@ def main() -> None:
         "files": _write_files,
         "patrons": _write_patrons,
         "persons": _write_persons,
+        "accounts": _write_accounts,
     }
     writers[arguments.command](arguments)
 
