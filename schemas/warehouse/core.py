@@ -118,6 +118,12 @@ core_holding = sa.Table(
         sqlite_where=sa.text("is_deleted = 0"),
         postgresql_where=sa.text("NOT is_deleted"),
     ),
+    sa.Index(
+        "ix_core_holding_gone",
+        "bib_id",
+        sqlite_where=sa.text("is_deleted = 1"),
+        postgresql_where=sa.text("is_deleted"),
+    ),
     comment="What a library holds of a bib; at most one that is not deleted for each (bib, sigel)",
 )
 

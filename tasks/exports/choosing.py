@@ -45,7 +45,7 @@ def chosen_bibs(
     """The bibs of the file by id, `at_once` at a time; memory does not grow with their number."""
     if window.is_empty:
         return
-    statement = _whole(profile) if window.is_whole else _changed(profile, window)
+    statement = _whole(profile) if window.is_whole else changed_bibs(profile, window)
     # A cursor of the server's on PostgreSQL: other statements of the same snapshot come between its rows.
     rows = connection.execution_options(stream_results=True, max_row_buffer=at_once).execute(statement)
     try:
@@ -91,7 +91,8 @@ def _whole(profile: ExportProfile) -> sa.Select[tuple[int, str]]:
     return sa.select(core_bib.c.bib_id, sa.literal(Reason.WRITTEN.value)).where(wanted).order_by(core_bib.c.bib_id)
 
 
-def _changed(profile: ExportProfile, window: Window) -> sa.Select[tuple[int, str]]:
+def changed_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int, str]]:
+    """(bib_id, reason) of what changed in a window, by id."""
     touched = _touched(profile, window).subquery("touched")
     t, triggers = touched.c, profile.triggers
     held = _held(profile)
@@ -244,7 +245,9 @@ def _was_sent(profile: ExportProfile, window: Window) -> sa.ColumnElement[bool]:
     )
     if profile.is_everything:
         return sa.not_(came_in_window)
-    there = sa.exists().where(core_holding.c.bib_id == core_bib.c.bib_id, is_mine(profile))
+    # Each by the index that has those holdings alone.
+    gone = sa.exists().where(core_holding.c.bib_id == core_bib.c.bib_id, core_holding.c.is_deleted, is_mine(profile))
+    there = sa.or_(_held(profile), gone)
     image, owner = core_holding_version, core_holding.alias("former_owner")
     formerly = sa.exists().where(
         image.c.bib_id == core_bib.c.bib_id, owner.c.holding_id == image.c.holding_id, is_mine(profile, owner)

@@ -18,14 +18,16 @@ from schemas.marc import data_field
 from schemas.warehouse.core import core_bib, core_holding, core_holding_version
 from tasks.exports import ledger
 from tasks.exports import stages as exports
+from tasks.exports.choosing import changed_bibs
 from tasks.exports.shelving import archive_old_exports
+from tasks.exports.window import Window
 from tasks.landing.keys import Area
 from tasks.landing.zone import LandingZone
 from tasks.warehouse.engine import CATALOGUE_LOCK
 from tasks.warehouse.ids import take_id
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
-from tests.warehouse.export_checks import ON_SQLITE, SOLB, ZONE, content_of, export_of, send, sent, shown, states
+from tests.warehouse.export_checks import ALL, ON_SQLITE, SOLB, ZONE, content_of, export_of, send, sent, shown, states
 from tests.warehouse.parcels import Export, book
 from tests.warehouse.pipeline import everything
 
@@ -270,6 +272,17 @@ def test_one_profile_that_cannot_be_served_stops_no_other(
     assert [(each.profile, each.state, each.counts["bibs_written"]) for each in report.lines] == [
         ("away", "delivered", 1), ("here", "nothing", 0),
     ]  # fmt: skip
+
+
+@ON_SQLITE
+def test_the_changes_of_a_night_are_found_without_walking_the_catalogue(place: Workplace) -> None:
+    engine = place.warehouse.engine
+    for profile in (SOLB, ALL):
+        statement = changed_bibs(profile, Window(5, 9)).compile(engine, compile_kwargs={"literal_binds": True})
+        with place.warehouse.read() as connection:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+        walked = [line for line in plan if line.startswith("SCAN core_") or "AUTOMATIC" in line]
+        assert walked == []
 
 
 @ON_SQLITE

@@ -171,6 +171,13 @@ def _number_changes() -> None:
             )
         )
         batch_op.create_index(batch_op.f("ix_core_holding_change_no"), ["change_no"], unique=False)
+        batch_op.create_index(
+            "ix_core_holding_gone",
+            ["bib_id"],
+            unique=False,
+            sqlite_where=sa.text("is_deleted = 1"),
+            postgresql_where=sa.text("is_deleted"),
+        )
 
     with op.batch_alter_table("core_holding_version", schema=None) as batch_op:
         batch_op.add_column(
@@ -190,6 +197,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_core_holding_version_bib_id")
         batch_op.drop_column("change_no")
     with op.batch_alter_table("core_holding", schema=None) as batch_op:
+        batch_op.drop_index("ix_core_holding_gone")
         batch_op.drop_index("ix_core_holding_change_no")
         batch_op.drop_column("change_no")
     with op.batch_alter_table("core_bib_version", schema=None) as batch_op:
