@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from deployments.intake.problems import ProblemError
 
@@ -66,6 +66,8 @@ async def read_body(request: Request, limit: int, seconds: float = BODY_SECONDS)
                 if size > limit:
                     raise _too_large(limit)
                 parts.append(part)
+    except ClientDisconnect:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "gone", "the body broke off", remedy="send it again") from None
     except TimeoutError:
         raise ProblemError(
             HTTPStatus.REQUEST_TIMEOUT,

@@ -38,6 +38,7 @@ from tasks.patrons.receipts import (
     decide,
     enter,
     find_same,
+    heard_in,
     open_receipts,
     person_in,
     same_and_waiting,
@@ -160,7 +161,8 @@ def merge(
     if not held:
         return Outcome("done", done_rule(plan), "", person_id, version)
     reasons = "; ".join(each.reason for each in said if each.is_held)
-    return Outcome("held", ",".join(sorted(held)), reasons, person_id, version, hash_of_changes(free, held))
+    heard = heard_of(plan.after, source_code)
+    return Outcome("held", ",".join(sorted(held)), reasons, person_id, version, hash_of_changes(free, held), heard)
 
 
 def _placed(
@@ -251,6 +253,12 @@ def hash_of_changes(plan: PlannedPerson, classes: Collection[PatronChange]) -> s
     return hashlib.sha256(changes_to_json(chosen).encode()).hexdigest()
 
 
+def heard_of(record: PersonRecord | None, source: str) -> str:
+    """What a source said last, as far as one can tell whether it has spoken since; empty: it never spoke."""
+    said = record.sources.get(source) if record is not None else None
+    return "" if said is None else f"{said.content_hash.hex()} {said.sighting.left_on or ''}"
+
+
 def _take_up(connection: Connection, instant: Instant, row: sa.Row[Any], now: datetime) -> Outcome:
     """Carry out an update that waited. One that cannot be carried out at all is refused: others wait behind it."""
     if row.source not in instant.sources:
@@ -311,9 +319,10 @@ def _apply_one(
         return refused
     waited = frozenset(cast(list[PatronChange], row.rule.split(",")))
     free = plan_update(instant.occasion(source), row.method, person, record, where, NO_CLASS)
-    if not free.classes & waited:
+    if not free.changes:
         return Outcome("done", "unchanged", "by now there is nothing to do", row.person_id)
-    if hash_of_changes(free, waited) != changes_hash_in(row):
+    has_spoken = row.person_id is not None and heard_of(record, row.source) != heard_in(row)
+    if has_spoken or hash_of_changes(free, waited) != changes_hash_in(row):
         return Outcome("refused", "changed_since", "the person has changed since: send it again", row.person_id)
     # Classes that were free then and are planned now were not asked about.
     still = (waited | free.classes) - approved
@@ -322,5 +331,6 @@ def _apply_one(
     version = plan.after.version if plan.after is not None and plan.makes_version else row.version
     if plan.held:
         rule = ",".join(sorted(plan.held))
-        return Outcome("held", rule, row.reason, person_id, version, hash_of_changes(free, plan.held))
+        heard = heard_of(plan.after, row.source)
+        return Outcome("held", rule, row.reason, person_id, version, hash_of_changes(free, plan.held), heard)
     return Outcome("done", done_rule(plan), "", person_id, version)

@@ -27,6 +27,7 @@ from tasks.patrons.instant import (
     carry_out,
     done_rule,
     hash_of_changes,
+    heard_of,
     keep_waiting,
     refused_at_once,
 )
@@ -261,4 +262,5 @@ def _outcome(each: _Planned, person_id: int | None) -> Outcome:
     version = plan.after.version if plan.after is not None and plan.makes_version else None
     if not each.held:
         return Outcome("done", done_rule(plan), "", person_id, version)
-    return Outcome("held", ",".join(sorted(each.held)), each.reason, person_id, version, each.changes_hash)
+    heard = heard_of(plan.after, each.one.asked.source)
+    return Outcome("held", ",".join(sorted(each.held)), each.reason, person_id, version, each.changes_hash, heard)

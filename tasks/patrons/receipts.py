@@ -61,6 +61,8 @@ class Outcome:
     """Version of the person that it made."""
     changes_hash: str = ""
     """Of what is held: sha256 of the changes that wait, so that nothing else is approved."""
+    heard: str = ""
+    """Of what is held: what the source said last, so that nothing older is carried out over something newer."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,11 @@ def _values_of(person: IncomingPerson | None, outcome: Outcome, now: datetime) -
     """`person`: of an update that waits or is held; of others nothing is kept."""
     content = None
     if person is not None:
-        known = {"person": orjson.Fragment(incoming_to_json(person)), "changes": outcome.changes_hash}
+        known = {
+            "person": orjson.Fragment(incoming_to_json(person)),
+            "changes": outcome.changes_hash,
+            "heard": outcome.heard,
+        }
         content = orjson.dumps(known).decode()
     return {
         "content": content,
@@ -200,6 +206,11 @@ def person_in(row: sa.Row[Any]) -> IncomingPerson:
 def changes_hash_in(row: sa.Row[Any]) -> str:
     """Of the changes of an update that wait for approval."""
     return str(orjson.loads(row.content)["changes"])
+
+
+def heard_in(row: sa.Row[Any]) -> str:
+    """What the source had said last when the update was held."""
+    return str(orjson.loads(row.content)["heard"])
 
 
 def open_receipts(

@@ -293,6 +293,20 @@ def test_approval_carries_out_nothing_else_than_what_was_held(
     assert rows(warehouse, "SELECT rule FROM raw_patron_receipt WHERE plan_hash IS NOT NULL") == [("changed_since",)]
 
 
+def test_approval_carries_out_nothing_over_what_the_source_has_said_since(
+    warehouse: Warehouse, instant: Instant, send: Send
+) -> None:
+    send("PUT", BERG, PERSON)
+    limited(instant, clear=0)
+    assert send("PATCH", BERG, {"phones": None}).state == "held"
+    assert send("PUT", BERG, PERSON).state == "done"  # the telephone is theirs after all
+    with warehouse.write() as connection:
+        (summary,) = report(connection, instant, "run-1", NOW)
+        approve(connection, summary.plan_hash, "Bo Alm", NOW)
+    assert carry_out_decided(instant, summary.plan_hash, NOW)["changed since"] == 1
+    assert len(person(warehouse)["phones"]) == 1
+
+
 def test_an_earlier_day_that_was_held_is_carried_out_once_it_is_approved(
     warehouse: Warehouse, instant: Instant, send: Send
 ) -> None:
