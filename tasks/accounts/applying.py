@@ -192,6 +192,15 @@ def apply_approved(connection: Connection, plan: str, approved: AccountChange, *
     return counts
 
 
+def sweep_of_plan(connection: Connection, plan: str) -> int | None:
+    """The newest sweep that was carried out and left classes to this plan."""
+    return connection.execute(
+        sa.select(sa.func.max(core_account_sweep.c.sweep_id)).where(
+            core_account_sweep.c.plan_hash == plan, core_account_sweep.c.state == "applied"
+        )
+    ).scalar()
+
+
 def forget_preview(connection: Connection, sweep_id: int) -> None:
     """A dry run leaves nothing."""
     for table in (stage_account, core_account_action, core_account_sweep):

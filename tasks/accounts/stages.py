@@ -26,6 +26,7 @@ from tasks.accounts.planning import Sweep
 from tasks.accounts.store import ACCOUNTS_LOCK
 from tasks.accounts.summary import as_markdown, expiring_by_month
 from tasks.catalogue.stages import Carried
+from tasks.notices.stages import pages_of
 from tasks.plans.plan import GuardedClass
 from tasks.plans.store import class_column, resolve, show
 from tasks.stage import run_id, stage, stage_logger
@@ -111,11 +112,12 @@ def carry_out(sweep_id: int, on: date | None = None) -> Counter[str]:
 
 @stage(name="tell")
 def tell_accounts(sweep_id: int) -> Counter[str]:
-    """Queue what libraries and the support desk are told of a sweep; once."""
+    """Queue what libraries and the support desk are told of a sweep, and the operator of what waits; once."""
     place = workplace()
-    code = sweep_of(place, sweep_id).system.code
+    post = post_of(place, sweep_of(place, sweep_id).system.code)
     with place.warehouse.write() as connection:
-        return telling.tell_of_sweep(connection, post_of(place, code), sweep_id)
+        told = telling.tell_of_sweep(connection, post, sweep_id)
+        return told + telling.tell_of_hold(connection, post, sweep_id, pages_of(run_id()))
 
 
 @stage(name="preview")
@@ -290,6 +292,10 @@ def apply_account_plan(plan_hash: str) -> Carried:
         try:
             with place.warehouse.write(ACCOUNTS_LOCK) as connection:
                 counts = applying.apply_approved(connection, full_hash, change, now=place.now)
+                sweep_id = applying.sweep_of_plan(connection, full_hash)
+                if sweep_id is not None:
+                    post = post_of(place, row.scope.partition(":")[2])
+                    telling.tell_of_sweep(connection, post, sweep_id, full_hash)
         except SamkatError as error:
             problems[change] = str(error)
         else:

@@ -13,16 +13,18 @@ from schemas.register.account_rules import AccountSystem
 from schemas.warehouse.accounts import core_account, core_account_download, core_account_lending, core_account_reader
 from schemas.warehouse.core import core_bib, core_bib_isbn, core_notice
 from tasks.accounts.all_files import ImportReport, take_file
+from tasks.accounts.applying import apply_approved
 from tasks.accounts.facts import Role
 from tasks.accounts.lending import check_lending
 from tasks.accounts.letters import Post
 from tasks.accounts.outbound import send_changes
 from tasks.accounts.store import ACCOUNTS_LOCK, roles_json
 from tasks.accounts.summary import expiring_by_month
-from tasks.accounts.telling import tell_of_requests, tell_of_sweep
+from tasks.accounts.telling import tell_of_hold, tell_of_requests, tell_of_sweep
 from tasks.landing.folder import FolderZone
 from tasks.landing.opening import open_zone
 from tasks.landing.zone import LandingZone
+from tasks.plans.store import approve
 from tasks.warehouse.engine import Warehouse
 from tests.unit.account_samples import ALMA, LEGIMUS, REGISTER, day
 from tests.warehouse.account_night import NOW, made, occasion, sweep, temp
@@ -76,6 +78,36 @@ def test_a_sweep_tells_each_library_of_its_own_accounts_and_the_desk_of_the_rest
     assert "user2" not in expired.body_text
     training = by_subject[ALMA.support, "1 konto i Alma: utbildning rekommenderas"]
     assert "Åsa Ek" in training.body_html
+
+
+def test_the_operator_is_told_once_of_what_waits_with_the_commands_that_decide(warehouse: Warehouse) -> None:
+    made(warehouse, *[temp("2026-05-02") for _ in range(11)])
+    for on in ("2026-06-03", "2026-06-04"):
+        sweep(warehouse, on)
+    post = Post(REGISTER, ALMA, NOW)
+    with warehouse.write() as connection:
+        assert tell_of_hold(connection, post, 1) == {"held": 1}
+        assert tell_of_hold(connection, post, 2) == {}
+        (row,) = connection.execute(sa.select(core_notice)).all()
+        (plan,) = connection.execute(sa.text("SELECT plan_hash FROM core_plan")).scalars()
+    assert row.recipient == REGISTER.catalogue.operator
+    assert row.subject == "Väntar på godkännande: ändringar av konton i Alma"
+    assert f"samkat plans approve {plan[:12]}" in row.body_text
+    assert "11 of 11 accounts would be left to expire" in row.body_text
+
+
+def test_what_was_approved_later_is_told_to_its_library_then(warehouse: Warehouse) -> None:
+    made(warehouse, *[temp("2026-05-02") for _ in range(11)])
+    sweep(warehouse, "2026-06-03")
+    post = Post(REGISTER, ALMA, NOW)
+    with warehouse.write(ACCOUNTS_LOCK) as connection:
+        assert tell_of_sweep(connection, post, 1) == {}
+        (plan,) = connection.execute(sa.text("SELECT plan_hash FROM core_plan")).scalars()
+        approve(connection, plan, "Anna", NOW)
+        apply_approved(connection, plan, "expire", now=NOW)
+        assert tell_of_sweep(connection, post, 1) == {}
+        assert tell_of_sweep(connection, post, 1, plan) == {"told expired": 1}
+        assert tell_of_sweep(connection, post, 1, plan) == {}
 
 
 def test_who_asked_for_an_account_is_answered_with_what_is_missing(warehouse: Warehouse) -> None:
