@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from prefect.artifacts import create_markdown_artifact
 
 from schemas.errors import SamkatError
+from schemas.warehouse.raw import raw_delivery
 from tasks.catalogue.preview import rolled_back
 from tasks.deciding.form import Entry, PlanChoice
 from tasks.deciding.page import as_markdown
@@ -17,7 +19,6 @@ from tasks.patrons.applying import PATRONS_LOCK
 from tasks.patrons.reverting_files import KINDS, revert_file
 from tasks.plans.store import approve, class_column, reject, show
 from tasks.stage import run_id, stage
-from tasks.warehouse.ledger import delivery
 from tasks.workplace import Workplace, workplace
 
 
@@ -80,9 +81,10 @@ class _OnlyLookingError(Exception):
 
 
 def is_of_persons(delivery_id: int) -> bool:
-    """Whether a delivery is a file of persons, or an export of a library system's users."""
+    """Whether a delivery is a file of persons, or an export of a library system's users; an unknown one is neither."""
+    kind = sa.select(raw_delivery.c.kind).where(raw_delivery.c.delivery_id == delivery_id)
     with workplace().warehouse.read() as connection:
-        return delivery(connection, delivery_id).kind in KINDS
+        return connection.execute(kind).scalar_one_or_none() in KINDS
 
 
 @stage()

@@ -141,8 +141,13 @@ def test_an_approved_class_of_change_is_applied(stocked: Workplace, night: Night
     assert ran.names("resubmit") == [
         "decide plan",
         "apply plan",
+        "apply patron plan",
+        "apply held updates",
+        "apply account plan",
+        "erase approved persons",
         "prove conservation",
         "notify decided",
+        "notify patron plan",
         "send worklist",
         "send notices",
         "resubmit",

@@ -61,6 +61,8 @@ WELL: dict[str, Arguments] = {
     "landing_sweep": lambda _home, _night: (),
     "feed_watch": lambda _home, _night: (),
     "nightly_overview": lambda _home, _night: (),
+    "patron_retention": lambda _home, _night: (),
+    "patron_sync": lambda _home, _night: ("NORUPERS", []),
     "patron_update": lambda _home, _night: (),
     "review_deadline": lambda _home, _night: (),
     "run_reaper": lambda _home, _night: (),

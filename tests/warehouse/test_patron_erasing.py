@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 import sqlalchemy as sa
 
 from deployments.sample.patrons import DAYS, Sizes, patron_fortnight
@@ -169,18 +168,6 @@ def test_old_files_are_shredded_and_earlier_values_forgotten(open_place: OpenPla
     assert rows(
         place.warehouse, "SELECT count(*) FROM core_patron_change WHERE old IS NOT NULL OR new IS NOT NULL"
     ) == [(0,)]
-
-
-@pytest.mark.parametrize(
-    ("lines", "cause"),
-    [
-        (("primary_id;loans",), "lacks balance"),
-        ((";".join(COLUMNS),), "no row"),
-    ],
-)
-def test_half_a_feed_of_obligations_is_an_error(place: Workplace, lines: tuple[str, ...], cause: str) -> None:
-    with pytest.raises(Exception, match=cause):
-        take_obligations(place.warehouse, INSTITUTION, io.StringIO("\n".join(lines)), place.now, "owed.csv")
 
 
 def test_who_is_erased_here_and_still_in_the_library_system_is_not_known_again(
