@@ -22,6 +22,7 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 from deployments.sample.patrons import DAYS, Sizes, patron_fortnight
 from flows.patron_retention import patron_retention
 from flows.patron_sync import patron_sync
+from flows.pipeline import HELD_BECAUSE, pipeline
 from flows.plan_decide import plan_decide
 from flows.revert import revert
 from schemas.warehouse.core import core_plan
@@ -129,3 +130,19 @@ def sorted_words(given: list[Path]) -> tuple[set[str], set[str]]:
     found = {each.strip() for path in given for each in words_of(path)}
     found = {each for each in found if len(each) > 3}
     return {each for each in found if " " not in each}, {each for each in found if " " in each}
+
+
+def test_a_run_that_leaves_persons_to_be_approved_ends_held_with_the_reason(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMKAT_TODAY", TROUBLE.isoformat())
+
+    @pipeline(name="held-night", run_name="held-night", timeout_seconds=60)
+    def held_night() -> dict[str, object]:
+        return {"held": 11, HELD_BECAUSE: "11 of 14 persons would be erased"}
+
+    ran = run(held_night)
+    assert (ran.flow_run.state_type, ran.flow_run.state_name) == ("COMPLETED", "Held")
+    assert ran.state.message == "11 of 14 persons would be erased"
+    with workplace().warehouse.read() as connection:
+        assert connection.execute(sa.text("SELECT state, summary FROM core_run")).all() == [("held", '{"held":11}')]
