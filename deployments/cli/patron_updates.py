@@ -1,4 +1,4 @@
-"""`samkat patrons updates` and `samkat patrons tokens`: instant updates from a file, and who may send them by HTTP."""
+"""`samkat patrons update` and `samkat patrons tokens`: instant updates from a file, and who may send them by HTTP."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ app.add_typer(tokens_app, name="tokens")
 
 @command(
     app,
-    "updates",
-    "samkat patrons updates new-students.json --source VESTSTUD",
-    "samkat patrons updates phones.json --source VESTSTUD --patch",
+    "update",
+    "samkat patrons update new-students.json --source VESTSTUD",
+    "samkat patrons update phones.json --source VESTSTUD --patch",
 )
 def updates(
     file: Annotated[Path, typer.Argument(help="A JSON or XML file of one person, or of several.")],

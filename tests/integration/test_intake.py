@@ -154,9 +154,9 @@ def test_while_a_night_writes_updates_wait_and_the_command_takes_them_up(
         assert (waits.status_code, waits.json()["state"]) == (202, "waiting")
         change = tmp_path / "change.json"
         change.write_text(json.dumps({"primary_id": person(1)["primary_id"], "middle_name": "Karin"}))
-        done = samkat(environment, "patrons", "updates", str(change), "--source", "VESTSTUD", "--patch", "--json")
+        done = samkat(environment, "patrons", "update", str(change), "--source", "VESTSTUD", "--patch", "--json")
         assert done.code == 0, done.err
-        again = samkat(environment, "patrons", "updates", str(change), "--source", "VESTSTUD", "--patch", "--json")
+        again = samkat(environment, "patrons", "update", str(change), "--source", "VESTSTUD", "--patch", "--json")
         assert again.document()["updates"] == done.document()["updates"]
         receipt = httpx.get(f"{address}{waits.headers['location']}", headers={"Authorization": f"Bearer {token}"})
         assert (receipt.json()["state"], receipt.json()["rule"]) == ("done", "changed")
