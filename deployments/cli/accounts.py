@@ -155,7 +155,7 @@ def sweep(system: System = None, on: On = None, dry_run: DryRun = False, as_json
 
 def _forget(warehouse: Any, ids: Sequence[int]) -> None:
     """A dry run leaves nothing once it has been shown."""
-    from tasks.accounts.applying import forget_preview
+    from tasks.accounts.planning import forget_preview
 
     with warehouse.write() as connection:
         for each in ids:

@@ -48,6 +48,7 @@ OUT_ACCOUNT_ACTION = OutView(
     """
     SELECT a.sweep_id, a.account_id, a.action, a.rule, a.reason, a.due_on, a.state, s.system, s.swept_on
     FROM core_account_action a JOIN core_account_sweep s ON s.sweep_id = a.sweep_id
+    WHERE NOT s.is_preview
     """,
     is_personal=True,
 )

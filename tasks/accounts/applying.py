@@ -199,9 +199,3 @@ def sweep_of_plan(connection: Connection, plan: str) -> int | None:
             core_account_sweep.c.plan_hash == plan, core_account_sweep.c.state == "applied"
         )
     ).scalar()
-
-
-def forget_preview(connection: Connection, sweep_id: int) -> None:
-    """A dry run leaves nothing."""
-    for table in (stage_account, core_account_action, core_account_sweep):
-        connection.execute(sa.delete(table).where(table.c.sweep_id == sweep_id))

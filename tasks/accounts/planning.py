@@ -114,7 +114,9 @@ def open_sweep(
         version = rules_version(system)
         mine = [each for each in left if each.swept_on == day and each.rules_version == version and not is_preview]
         for each in left:
-            if each not in mine[-1:]:
+            if each.is_preview:
+                forget_preview(connection, each.sweep_id)
+            elif each not in mine[-1:]:
                 _abandon(connection, each.sweep_id)
         if mine:
             return Sweep(mine[-1].sweep_id, system, day, purpose, mine[-1].state, is_preview, until)
@@ -129,6 +131,12 @@ def open_sweep(
         looked_at = _enter_due(connection, opened, version)
         connection.execute(sa.update(sweep).where(sweep.c.sweep_id == sweep_id).values(looked_at=looked_at))
         return opened
+
+
+def forget_preview(connection: Connection, sweep_id: int) -> None:
+    """A dry run leaves nothing."""
+    for table in (stage_account, core_account_action, core_account_sweep):
+        connection.execute(sa.delete(table).where(table.c.sweep_id == sweep_id))
 
 
 def _abandon(connection: Connection, sweep_id: int) -> None:

@@ -13,7 +13,7 @@ from flows.shared_account_rotation import shared_account_rotation
 from schemas.summaries import AccountSummary
 from schemas.warehouse.accounts import core_account_action, core_account_sweep
 from schemas.warehouse.core import core_run
-from tasks.accounts.applying import forget_preview
+from tasks.accounts.planning import forget_preview
 from tasks.workplace import Workplace
 from tests.unit.account_samples import LEGIMUS, day
 from tests.warehouse.account_night import made, statuses, temp

@@ -30,7 +30,7 @@ def answering() -> Iterator[Answering]:
                 """Nothing."""
 
         server = HTTPServer(("127.0.0.1", 0), Page)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/status"
 

@@ -1,0 +1,96 @@
+"""`samkat accounts` and `samkat why account` as a person gives them, those that need no Prefect server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.cli.app import run
+from tasks.accounts.reverting import revert_sweep
+from tasks.accounts.store import ACCOUNTS_LOCK
+from tasks.workplace import Workplace
+from tests.unit.account_samples import day
+from tests.warehouse.account_night import NOW, one
+from tests.warehouse.conftest import OpenHome
+
+STAFF = (
+    "login,library,kind,employment,name,email,supporter,mission_end,tasks,owner,contact\n"
+    "eva,SOLB,personal,temporary,Eva Lind,eva@solberg.example,bo@solberg.example,2026-05-02,loans,,\n"
+    "vera,SOLB,personal,volunteer,Vera Ek,vera@solberg.example,,,shelving,,\n"
+    "desk,LUNV,shared,,,,,,,LUNV,desk@lundviken.example\n"
+    "halv,SOLB,personal,temporary,Halv,halv@solberg.example,,,loans,,\n"
+)
+
+
+@pytest.fixture
+def home(open_home: OpenHome, sqlite_template: Path, tmp_path: Path) -> Workplace:
+    """SQLite alone: what the commands do in the warehouse is tried on both engines elsewhere."""
+    file = tmp_path / "warehouse.db"
+    shutil.copyfile(sqlite_template, file)
+    return open_home(f"sqlite:///{file}", tmp_path / "home", today="2026-01-15", stable_seconds=0)
+
+
+@pytest.fixture
+def said(home: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs `samkat accounts ...` with a file of this text; returns exit code and the JSON document."""
+
+    def command(*words: str, text: str | None = None) -> tuple[int, Any]:
+        if text is not None:
+            file = tmp_path / "file.csv"
+            file.write_text(text, encoding="utf-8")
+            words = (words[0], str(file), *words[1:])
+        code = run(["accounts", *words, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return command
+
+
+def test_a_file_is_tried_taken_and_recognised(said: Any) -> None:
+    alma = ("--system", "alma")
+    assert said("import", *alma, "--dry-run", text=STAFF)[1]["counts"]["created"] == 3
+    assert said("show")[1]["accounts"] == []
+    code, document = said("import", *alma, text=STAFF)
+    assert (code, document["counts"]["incomplete"], document["kind"]) == (3, 1, "accounts")
+    assert document["answers"][0][1] == "halv"
+    assert said("import", *alma, text=STAFF)[1]["is_repeat"] is True
+    assert [row["login"] for row in said("show", "--library", "SOLB")[1]["accounts"]] == ["eva", "vera"]
+
+
+def test_wrong_use_says_what_to_do(said: Any) -> None:
+    code, document = said("import", text=STAFF)
+    assert (code, document["error"]["remedy"]) == (2, "known are alma, legimus")
+    assert said("import", "--system", "alma", "--on", "31.12.2026", text=STAFF)[0] == 2
+    assert said("import", "--system", "alma", text="shoe,size\n1,2\n")[0] == 2
+
+
+def test_a_sweep_is_listed_explained_and_undone(said: Any, home: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+    said("import", "--system", "alma", text=STAFF)
+    one(home.warehouse, day("2026-06-03"))
+    (sweep,) = said("sweeps")[1]["sweeps"]
+    assert (sweep["swept_on"], sweep["state"], sweep["steps"]) == ("2026-06-03", "applied", 1)
+    assert run(["why", "account", "1", "--json"]) == 0
+    why = json.loads(capsys.readouterr().out)
+    assert why["account"]["status"] == "expired"
+    assert why["actions"][-1]["action"] == "expire"
+    assert why["origins"]["mission_end_on"] == ["import:file.csv", "2026-01-15"]
+    assert run(["why", "account", "1"]) == 0
+    assert "end_over" in capsys.readouterr().out
+    assert said("revert", "1", "--dry-run")[1]["report"]["reverted"] == 1
+    assert said("revert", "1")[1]["report"]["reverted"] == 1
+    with home.warehouse.write(ACCOUNTS_LOCK) as connection:
+        assert revert_sweep(connection, 1, NOW).reverted == 0
+
+
+def test_the_year_end_list_answers_rotation_and_retirement_are_shown(said: Any) -> None:
+    said("import", "--system", "alma", text=STAFF)
+    (coming,) = [row for row in said("renewals", "--year", "2026")[1]["accounts"] if row["login"] == "vera"]
+    assert (coming["outcome"], coming["expires_on"]) == ("not asked yet", "2026-12-31")
+    answer = "login,decision\nvera,ja\n"
+    assert said("renew", "--system", "alma", "--by", "Anna Berg", text=answer)[1]["counts"]["changed"] == 1
+    assert said("rotate", "--system", "alma", text="login,rotated_on\neva,2026-01-10\n")[0] == 3
+    (login,) = said("retire", "--system", "alma")[1]["logins"]
+    assert (login["login"], login["personal"]) == ("desk", 0)
