@@ -1,7 +1,8 @@
 """Old files that were made for people, and their removal by the register's rules (retention.toml).
 
 Only what Samkat can make again, has a copy of elsewhere, or was a picture of one day is ever removed: rejected records,
-dated reports, snapshots, copies that were handed over. What senders sent stays. A file's age is the time since it was written last.
+dated reports, snapshots, copies that were handed over. What senders sent stays, but for files of persons
+(tasks/privacy/shredding.py). A file's age is the time since it was written last.
 """
 
 from __future__ import annotations
