@@ -163,7 +163,8 @@ def _note_told(
     connection.execute(sa.insert(core_account_told).from_select(columns, telling.where(sa.not_(there))))
     done = connection.execute(sa.select(action.action, sa.func.count()).where(*chosen).group_by(action.action))
     counts = Counter(dict(done.tuples().all()))
-    connection.execute(sa.update(core_account_action).where(*chosen).values(state="applied", plan_hash=plan))
+    under = {} if plan is None else {"plan_hash": plan}
+    connection.execute(sa.update(core_account_action).where(*chosen).values(state="applied", **under))
     return counts
 
 

@@ -12,10 +12,9 @@ from sqlalchemy.engine import Connection
 from schemas.outcomes import PlanState
 from schemas.register.account_guards import ACCOUNT_CHANGES, AccountChange, AccountGuards, AccountRaise
 from schemas.warehouse.accounts import core_account, core_account_action, core_account_sweep, stage_account
-from schemas.warehouse.core import core_plan
 from tasks.accounts.planning import Sweep
 from tasks.plans.plan import GuardedClass, PlannedClass, digest_of, plan_hash
-from tasks.plans.store import hold, supersede
+from tasks.plans.store import decisions, hold, mark_applied, supersede
 
 FLOW: Final = "account-sweep"
 DONE: Final[dict[AccountChange, str]] = {
@@ -45,6 +44,7 @@ def guard_sweep(
         supersede(connection, FLOW, [sweep.scope], now=now, keep=plan)
         if plan is not None:
             hold(connection, plan, held, delivery_id=None, run_id=run_id, now=now)
+            classes -= _approved_before(connection, sweep, plan)
         _drop_older(connection, sweep)
     action = core_account_action
     connection.execute(
@@ -60,6 +60,22 @@ def guard_sweep(
     return guarded, classes
 
 
+def _approved_before(connection: Connection, sweep: Sweep, plan: str) -> frozenset[AccountChange]:
+    """Classes of this very plan that a person approved while a newer sweep had taken the place of the one that asked.
+
+    They go on now; what is done under an approval does not count as unasked.
+    """
+    found = {name for name, state in decisions(connection, plan).items() if state is PlanState.APPROVED}
+    for change in found:
+        connection.execute(
+            sa.update(core_account_action)
+            .where(core_account_action.c.sweep_id == sweep.sweep_id, core_account_action.c.action == change)
+            .values(plan_hash=plan)
+        )
+        mark_applied(connection, plan, change)
+    return frozenset(cast(AccountChange, each) for each in found)
+
+
 def held_classes(connection: Connection, sweep_id: int) -> frozenset[AccountChange]:
     """The classes of a sweep that wait, or were rejected."""
     action = core_account_action
@@ -67,16 +83,6 @@ def held_classes(connection: Connection, sweep_id: int) -> frozenset[AccountChan
         sa.select(action.c.action).where(action.c.sweep_id == sweep_id, action.c.state == "held").distinct()
     )
     return frozenset(cast(AccountChange, each) for each in rows.scalars())
-
-
-def waits(connection: Connection, plan: str) -> bool:
-    """Whether any class of a plan is still to be decided."""
-    return (
-        connection.execute(
-            sa.select(sa.literal(1)).where(core_plan.c.plan_hash == plan, core_plan.c.state == PlanState.HELD).limit(1)
-        ).scalar()
-        is not None
-    )
 
 
 def _drop_older(connection: Connection, sweep: Sweep) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from schemas.errors import UsageError
 from schemas.register.account_guards import AccountGuards
 from schemas.register.patron_limits import PatronLimit
-from schemas.warehouse.accounts import core_account, core_account_sweep, stage_account
+from schemas.warehouse.accounts import core_account, core_account_action, core_account_sweep, stage_account
 from schemas.warehouse.core import core_plan
 from tasks.accounts import planning
 from tasks.accounts.applying import apply_approved, apply_sweep
@@ -154,6 +154,22 @@ def test_a_held_plan_keeps_its_hash_the_next_night_and_is_superseded_when_it_cha
         states = connection.execute(sa.select(core_plan.c.state, core_plan.c.planned).order_by("plan_id")).all()
         assert [tuple(row) for row in states] == [("rejected", 3), ("held", 2)]
         assert connection.execute(sa.select(sa.func.count()).select_from(stage_account)).scalar_one() == 2
+
+
+def test_an_approval_that_a_newer_sweep_overtook_counts_for_the_same_plan(warehouse: Warehouse) -> None:
+    made(warehouse, *ENDED)
+    sweep(warehouse, "2026-06-03", STRICT)
+    opened = planned(warehouse, day("2026-06-04"), STRICT)
+    with warehouse.write(ACCOUNTS_LOCK) as connection:
+        plan = connection.execute(sa.select(core_plan.c.plan_hash)).scalar_one()
+        approve(connection, plan, "Anna", NOW)
+        _, held = guard_sweep(connection, opened, now=NOW, run_id=None)
+    assert held == frozenset()
+    assert apply_sweep(warehouse, opened, held, now=NOW)["expire"] == 3
+    with warehouse.read() as connection:
+        assert connection.execute(sa.select(core_plan.c.state)).scalars().all() == ["applied"]
+        approved = core_account_action.c.plan_hash == plan
+        assert connection.execute(sa.select(sa.func.count()).where(approved)).scalar_one() == 3
 
 
 def test_what_went_unasked_in_the_days_before_counts_what_was_approved_does_not(warehouse: Warehouse) -> None:
