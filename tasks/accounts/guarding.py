@@ -86,14 +86,19 @@ def held_classes(connection: Connection, sweep_id: int) -> frozenset[AccountChan
 
 
 def _drop_older(connection: Connection, sweep: Sweep) -> None:
-    older = sa.select(core_account_sweep.c.sweep_id).where(
-        core_account_sweep.c.system == sweep.system.code, core_account_sweep.c.sweep_id < sweep.sweep_id
+    """What waited of older sweeps is planned anew. Only they still have rows of a working set."""
+    older = (
+        sa.select(stage_account.c.sweep_id)
+        .join(core_account_sweep, core_account_sweep.c.sweep_id == stage_account.c.sweep_id)
+        .where(core_account_sweep.c.system == sweep.system.code, stage_account.c.sweep_id < sweep.sweep_id)
+        .distinct()
     )
+    ids = list(connection.execute(older).scalars())
     action = core_account_action
     connection.execute(
-        sa.update(action).where(action.c.sweep_id.in_(older), action.c.state == "held").values(state="dropped")
+        sa.update(action).where(action.c.sweep_id.in_(ids), action.c.state == "held").values(state="dropped")
     )
-    connection.execute(sa.delete(stage_account).where(stage_account.c.sweep_id.in_(older)))
+    connection.execute(sa.delete(stage_account).where(stage_account.c.sweep_id.in_(ids)))
 
 
 def _guarded_classes(connection: Connection, sweep: Sweep) -> list[GuardedClass]:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from deployments.cli.app import run
+from schemas.summaries import AccountSummary
 from tasks.accounts.reverting import revert_sweep
+from tasks.accounts.stages import ask_system, last_outbound, send_changes
 from tasks.accounts.store import ACCOUNTS_LOCK
 from tasks.workplace import Workplace
 from tests.unit.account_samples import day
@@ -94,3 +96,19 @@ def test_the_year_end_list_answers_rotation_and_retirement_are_shown(said: Any) 
     assert said("rotate", "--system", "alma", text="login,rotated_on\neva,2026-01-10\n")[0] == 3
     (login,) = said("retire", "--system", "alma")[1]["logins"]
     assert (login["login"], login["personal"]) == ("desk", 0)
+
+
+def test_while_a_system_is_in_trouble_its_file_waits_and_the_next_one_has_everything(
+    said: Any, home: Workplace
+) -> None:
+    said("import", "--system", "alma", text=STAFF)
+    trouble = ask_system.fn("alma")
+    assert trouble == ""
+    assert send_changes.fn("alma", None, "its status page says major") == {"waits for the system": 1}
+    assert last_outbound(home, "alma") is None
+    assert send_changes.fn("alma", None) == {"sent": 3}
+    file = last_outbound(home, "alma")
+    assert file is not None
+    assert file.accounts == 3
+    assert home.zone.exists(file.uri)
+    assert AccountSummary("alma", day("2026-06-03"), trouble="its status page says major").is_held

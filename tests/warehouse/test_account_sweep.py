@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import date, timedelta
 
 import pytest
@@ -10,7 +11,13 @@ import sqlalchemy as sa
 from schemas.errors import UsageError
 from schemas.register.account_guards import AccountGuards
 from schemas.register.patron_limits import PatronLimit
-from schemas.warehouse.accounts import core_account, core_account_action, core_account_sweep, stage_account
+from schemas.warehouse.accounts import (
+    core_account,
+    core_account_action,
+    core_account_sweep,
+    core_account_told,
+    stage_account,
+)
 from schemas.warehouse.core import core_plan
 from tasks.accounts import planning
 from tasks.accounts.applying import apply_approved, apply_sweep
@@ -238,17 +245,46 @@ def test_a_killed_sweep_goes_on_where_it_was(warehouse: Warehouse, monkeypatch: 
     assert set(statuses(warehouse).values()) == {"expired"}
 
 
-def _killed_in_second_chunk(warehouse: Warehouse, opened: planning.Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan_chunk, calls = planning._plan_chunk, []
+def test_a_sweep_that_is_killed_amid_its_deeds_ends_as_one_that_was_not(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.accounts.applying.CHUNK_ACCOUNTS", 2)
+    rows = [*ENDED, temp("2026-05-20"), {"leaver_on": "2026-06-01"}]
+    made(warehouse, *rows)
+    opened = planned(warehouse, day("2026-06-03"))
+    with warehouse.write(ACCOUNTS_LOCK) as connection:
+        guard_sweep(connection, opened, now=NOW, run_id=None)
+    with monkeypatch.context() as patched:
+        _dies_at(patched, "tasks.accounts.applying._apply", 2)
+        with pytest.raises(KeyboardInterrupt):
+            apply_sweep(warehouse, opened, (), now=NOW)
+    assert sorted(statuses(warehouse).values()).count("expired") == 2
+    one(warehouse, day("2026-06-03"))
+    after, done = content(warehouse), sorted(actions(warehouse))
+    with warehouse.write() as connection:
+        for table in (core_account, core_account_sweep, core_account_action, core_account_told):
+            connection.execute(sa.delete(table))
+    made(warehouse, *rows)
+    one(warehouse, day("2026-06-03"))
+    assert (content(warehouse), sorted(actions(warehouse))) == (after, done)
+
+
+def _dies_at(patched: pytest.MonkeyPatch, name: str, call: int) -> None:
+    module, _, function = name.rpartition(".")
+    real, calls = getattr(importlib.import_module(module), function), []
 
     def dies(*arguments: object) -> object:
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == call:
             raise KeyboardInterrupt
-        return plan_chunk(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
+    patched.setattr(name, dies)
+
+
+def _killed_in_second_chunk(warehouse: Warehouse, opened: planning.Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(planning, "_plan_chunk", dies)
+        _dies_at(patched, "tasks.accounts.planning._plan_chunk", 2)
         planning.plan_sweep(warehouse, opened)
 
 
