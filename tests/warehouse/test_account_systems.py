@@ -12,6 +12,7 @@ from lxml import etree
 from schemas.register.account_rules import AccountSystem
 from schemas.warehouse.accounts import core_account, core_account_download, core_account_lending, core_account_reader
 from schemas.warehouse.core import core_bib, core_bib_isbn, core_notice
+from schemas.warehouse.patrons import core_patron
 from tasks.accounts.all_files import ImportReport, take_file
 from tasks.accounts.applying import apply_approved
 from tasks.accounts.facts import Role
@@ -148,6 +149,36 @@ def test_alma_gets_documents_with_the_roles_that_are_in_force(warehouse: Warehou
     assert (eva.findtext("first_name"), eva.findtext("last_name")) == ("Eva Maria", "Lind")
     assert [(each.findtext("role_type"), each.findtext("scope")) for each in eva.iter("user_role")] == [("32", "SOLB")]
     assert (left.findtext("status"), list(left.iter("user_role"))) == ("INACTIVE", [])
+
+
+def test_whom_the_patron_sync_keeps_in_alma_is_left_to_it_and_neither_sweeps_the_others(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    made(warehouse, {"login": "Eva"}, temp("2026-05-02"))
+    _patron(warehouse, "SOLB", "eva")
+    _patron(warehouse, "LUNV", "user2")
+    with warehouse.read() as connection:
+        before = connection.execute(sa.select(core_patron)).all()
+    sweep(warehouse, "2026-06-03")
+    counts, (file,) = send(warehouse, zone_in(tmp_path))
+    assert counts == {"sent": 1, "left to the patron sync": 1}
+    assert [each.text for each in etree.fromstring(file).iter("primary_id")] == ["user2"]
+    with warehouse.read() as connection:
+        assert connection.execute(sa.select(core_patron)).all() == before
+
+
+def _patron(warehouse: Warehouse, institution: str, primary_id: str) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    needed = {
+        each.name: "{}" for each in core_patron.columns
+        if not each.nullable and each.server_default is None and isinstance(each.type, sa.Text)
+    }  # fmt: skip
+    own = {"institution": institution, "primary_id": primary_id, "primary_key": primary_id, "state": "active"}
+    days = {"state_since": day("2026-01-01"), "expires_on": day("2026-01-02"), "look_on": day("2026-01-03")}
+    with warehouse.write() as connection:
+        number = connection.execute(sa.select(sa.func.count()).select_from(core_patron)).scalar_one() + 1
+        values = needed | own | days | {"person_id": number, "version": 1, "created_at": at, "updated_at": at}
+        connection.execute(sa.insert(core_patron).values(**values))
 
 
 def test_downloads_are_counted_by_library_and_month_and_of_who_read_what_nothing_is_kept(warehouse: Warehouse) -> None:
