@@ -25,6 +25,8 @@ from tasks.warehouse.engine import Warehouse
 
 DATED_REPORT = re.compile(rf"{Area.REPORTS}/overview/\d{{4}}-\d\d-\d\d\.html")
 """`latest.html` beside them, and the worklist, are always as they are now."""
+ACCOUNT_FILE = re.compile(rf"{Area.EXPORTS}/accounts-[^/]+/.+")
+"""Change files of staff accounts hold names; what they say stands in the warehouse."""
 ENDED = (DeliveryState.SETTLED, DeliveryState.REJECTED, DeliveryState.REVERTED)
 
 
@@ -40,6 +42,11 @@ def remove_old_files(warehouse: Warehouse, zone: LandingZone, retention: Retenti
             each
             for each in _older(zone, Area.REPORTS, now - timedelta(days=retention.reports_days))
             if DATED_REPORT.fullmatch(each.key)
+        ),
+        *(
+            each
+            for each in _older(zone, Area.EXPORTS, now - timedelta(days=retention.exports_days))
+            if ACCOUNT_FILE.fullmatch(each.key)
         ),
     ]
     handed = list(_older(zone, Area.HANDED, now - timedelta(days=retention.handed_days)))

@@ -46,6 +46,20 @@ def seen(place: Workplace, delivery_id: int, uri: str, state: str) -> None:
         )
 
 
+def test_change_files_of_accounts_go_after_the_days_of_exports_and_other_exports_stay(place: Workplace) -> None:
+    for key, days_ago in (
+        ("exports/accounts-alma/accounts-alma-20251101-0a1b2c3d.xml", 91),
+        ("exports/accounts-alma/accounts-alma-20251203-0a1b2c3d.xml", 89),
+        ("exports/solberg/solberg.20251101.marc", 91),
+    ):
+        written(place, key, days_ago)
+    counts = remove_old_files(place.warehouse, place.zone, Retention(exports_days=90), NOW)
+    assert counts == {"exports files removed": 1, "bytes": 5}
+    assert {each for each in left(place) if each.startswith("exports/")} == {
+        "exports/accounts-alma/accounts-alma-20251203-0a1b2c3d.xml", "exports/solberg/solberg.20251101.marc",
+    }  # fmt: skip
+
+
 def test_what_is_older_than_its_days_goes_and_the_rest_stays(place: Workplace) -> None:
     for key, days_ago in (
         ("rejects/NORDBOK/1/records.mrc", 91),
