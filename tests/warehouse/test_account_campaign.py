@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import date, timedelta
+from pathlib import Path
 
 import orjson
 import pytest
@@ -23,6 +25,14 @@ from tests.unit.account_samples import ALMA, LEGIMUS, REGISTER, day, system
 from tests.warehouse.account_night import NOW, made, occasion, one, statuses, sweep, temp
 
 VOLUNTEER = {"employment": "volunteer"}
+
+
+@pytest.fixture
+def warehouse_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """SQLite alone: test_sample_accounts.py goes the same ways on both engines."""
+    file = tmp_path / "warehouse.db"
+    shutil.copyfile(sqlite_template, file)
+    return f"sqlite:///{file}"
 
 
 def campaign(warehouse: Warehouse, on: str, rules: AccountSystem = ALMA) -> dict[str, int]:

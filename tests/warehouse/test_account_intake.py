@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import date
+from pathlib import Path
 
 import orjson
+import pytest
 import sqlalchemy as sa
 
 from schemas.register.account_rules import AccountSystem
@@ -23,6 +26,14 @@ from tests.unit.account_samples import ALMA, LEGIMUS
 from tests.warehouse.account_night import content, made, occasion, statuses, sweep, temp
 
 LIBRARIES = frozenset({"SOLB", "LUNV"})
+
+
+@pytest.fixture
+def warehouse_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """SQLite alone: test_sample_accounts.py goes the same ways on both engines."""
+    file = tmp_path / "warehouse.db"
+    shutil.copyfile(sqlite_template, file)
+    return f"sqlite:///{file}"
 
 
 def take(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
 import sqlalchemy as sa
 
 from deployments.sample import SAMPLE_NIGHT
@@ -13,26 +12,22 @@ from deployments.sample.accounts.playing import sweep_until
 from deployments.sample.accounts.scenes import SCENES
 from schemas.warehouse.accounts import core_account, core_account_reject, core_account_request
 from tasks.accounts.showing import renewal_list
-from tasks.warehouse.engine import Warehouse, connect
+from tasks.warehouse.engine import Warehouse
 from tests.unit.account_samples import ALMA, LEGIMUS, REGISTER
 from tests.warehouse.account_night import actions
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, sqlite_template: object) -> Warehouse:
-    """A warehouse after the two years and the sample night."""
-    import shutil
-
-    file = tmp_path_factory.mktemp("years") / "warehouse.db"
-    shutil.copyfile(str(sqlite_template), file)
-    warehouse = connect(f"sqlite:///{file}")
+def test_two_years_end_as_their_scenes_say(warehouse: Warehouse) -> None:
+    """One playing for all: it takes seconds, and passes every way into the warehouse on both engines."""
     play(warehouse, REGISTER, account_years())
     for system in (ALMA, LEGIMUS):
         sweep_until(warehouse, system, SAMPLE_NIGHT)
-    return warehouse
+    _every_scene_ends_as_it_says(warehouse)
+    _there_are_accounts_of_all_kinds_for_two_years(warehouse)
+    _tonight_something_expires_and_the_year_end_list_is_coming(warehouse)
 
 
-def test_every_scene_ends_as_it_says(played: Warehouse) -> None:
+def _every_scene_ends_as_it_says(played: Warehouse) -> None:
     with played.read() as connection:
         rows = {row.login: row for row in connection.execute(sa.select(core_account))}
     assert {each.login: (rows[each.login].status, rows[each.login].expires_on) for each in SCENES} == {
@@ -41,7 +36,7 @@ def test_every_scene_ends_as_it_says(played: Warehouse) -> None:
     assert "halv" not in rows
 
 
-def test_the_sample_has_accounts_of_all_kinds_for_two_years(played: Warehouse) -> None:
+def _there_are_accounts_of_all_kinds_for_two_years(played: Warehouse) -> None:
     with played.read() as connection:
         account = core_account.c
         kinds = connection.execute(sa.select(account.system, account.kind, account.employment).distinct()).all()
@@ -58,7 +53,7 @@ def test_the_sample_has_accounts_of_all_kinds_for_two_years(played: Warehouse) -
     assert "'2024-06-31' is a day that does not exist" in rejects
 
 
-def test_tonight_something_expires_and_the_year_end_list_is_coming(played: Warehouse) -> None:
+def _tonight_something_expires_and_the_year_end_list_is_coming(played: Warehouse) -> None:
     tonight = [each for each in actions(played) if each[0] == SAMPLE_NIGHT]
     assert (SAMPLE_NIGHT, "tonight", "expire", "end_over") in tonight
     with played.read() as connection:
