@@ -117,5 +117,6 @@ def test_the_areas_are_those_of_the_page() -> None:
         "rejects",
         "reports",
         "exports",
+        "marts",
         "data-docs",
     ]
