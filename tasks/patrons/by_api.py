@@ -33,6 +33,7 @@ from tasks.patrons.store import load_records
 from tasks.patrons.taking_read_back import Export
 from tasks.warehouse.engine import Warehouse
 
+_OPEN_FILES = Path("/proc/self/fd")
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 
 
@@ -42,16 +43,17 @@ def fetched(api: AlmaApi, target: PatronTarget, now: datetime) -> Iterator[Expor
 
     Raises what the API's client raises: a part of the users is never given as all of them.
     """
-    with tempfile.TemporaryDirectory(prefix="samkat-") as folder:
-        path = Path(folder) / f"{target.code}.xml"
+    # Without a name where the system allows that: whatever ends this process, no person stays in a folder.
+    make = tempfile.TemporaryFile if _OPEN_FILES.is_dir() else tempfile.NamedTemporaryFile
+    with make(prefix="samkat-") as file:
         digest, size = hashlib.sha256(), 0
-        with path.open("wb") as file:
-            for part in _parts(api):
-                digest.update(part)
-                size += file.write(part)
-        yield Export(
-            target, None, path.name, digest.hexdigest(), size, ExportTime(now, "arrival"), lambda: path.open("rb")
-        )
+        for part in _parts(api):
+            digest.update(part)
+            size += file.write(part)
+        file.flush()
+        path = Path(file.name) if isinstance(file.name, str) else _OPEN_FILES / str(file.fileno())
+        name, at = f"{target.code}.xml", ExportTime(now, "arrival")
+        yield Export(target, None, name, digest.hexdigest(), size, at, lambda: path.open("rb"))
 
 
 def _parts(api: AlmaApi) -> Iterator[bytes]:

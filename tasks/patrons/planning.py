@@ -251,16 +251,14 @@ def outcome_of(planned: PlannedPerson) -> str:
     return "held" if "held" in decisions else "kept"
 
 
-def list_due(connection: Connection, file: PlanningFile) -> Counter[str]:
+def list_due(connection: Connection, file: PlanningFile) -> None:
     """Enter the persons whom the file lacks, and those of the institution whom time may move; again adds nothing."""
-    counts: Counter[str] = Counter()
     if file.is_complete:
-        counts["absent"] = _enter(connection, file.delivery_id, "absent", _absent(file))
-    counts["due"] = _enter(connection, file.delivery_id, "due", _due(file))
-    return counts
+        _enter(connection, file.delivery_id, "absent", _absent(file))
+    _enter(connection, file.delivery_id, "due", _due(file))
 
 
-def _enter(connection: Connection, delivery_id: int, why: str, persons: sa.Select[Any]) -> int:
+def _enter(connection: Connection, delivery_id: int, why: str, persons: sa.Select[Any]) -> None:
     """Enter those of `persons` who are not in the file, and not entered yet.
 
     As sets: asked for one person at a time, SQLite walks through the file for each.
@@ -273,9 +271,9 @@ def _enter(connection: Connection, delivery_id: int, why: str, persons: sa.Selec
     chosen = sa.select(
         sa.literal(delivery_id, sa.BigInteger), found.c.person_id, sa.literal(why), sa.literal(""), sa.literal("")
     )
-    return connection.execute(
+    connection.execute(
         sa.insert(stage_patron_due).from_select(["delivery_id", "person_id", "why", "outcome", "classes"], chosen)
-    ).rowcount
+    )
 
 
 def _absent(file: PlanningFile) -> sa.Select[Any]:
