@@ -24,8 +24,9 @@ def register(app: typer.Typer) -> None:
             lambda console: prose(
                 console,
                 f"Warehouse    {made['warehouse']} (migration {made['migration']})",
-                f"Landing zone {made['landing_zone']}: files of each supplier come into incoming/<its code>/",
+                f"Landing zone {made['landing_zone']}: files of each sender come into incoming/<its code>/",
                 f"Suppliers    {', '.join(made['suppliers'])}",
+                *([f"Patrons      {', '.join(made['patron_sources'])}"] if made["patron_sources"] else []),
                 "Next: `samkat catalogue load FILE` for what the catalogue has, `samkat ingest FILE --supplier CODE`.",
             ),
         )
