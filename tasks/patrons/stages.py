@@ -135,10 +135,16 @@ def stage_persons(delivery_id: int) -> Counter[str]:
             )
             return Counter(files_rejected=1)
         with place.warehouse.write() as connection:
+            read = planning.file_row(connection, row.delivery_id)
             set_state(
-                connection, row.delivery_id, DeliveryState.STAGED,
-                only_from=[DeliveryState.RECEIVED], flow_run_id=run_id(),
-            )  # fmt: skip
+                connection,
+                row.delivery_id,
+                DeliveryState.STAGED,
+                only_from=[DeliveryState.RECEIVED],
+                flow_run_id=run_id(),
+                records_read=read.rows_read - read.rows_rejected,
+                records_unreadable=read.rows_rejected,
+            )
         return counts
 
     return each_delivery(rows_in_state(place.warehouse, [delivery_id], [DeliveryState.RECEIVED]), work)

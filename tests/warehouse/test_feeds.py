@@ -73,6 +73,23 @@ def judged(connection: Connection, *feeds: Feed) -> list[FeedVerdict]:
     return judge_feeds(connection, feeds, ZONE, NOW)
 
 
+def test_a_patron_source_is_a_feed_from_the_day_on_that_the_register_names(connection: Connection) -> None:
+    register = read_register(SAMPLE_REGISTER)
+    assert not [each for each in feeds_of(register) if each.kind == "patron"]
+    sources = tuple(
+        each.model_copy(update={"expected_from": date(2026, 2, 1)} if each.rhythm else {})
+        for each in register.patron_sources
+    )
+    feeds = [
+        each for each in feeds_of(register.model_copy(update={"patron_sources": sources})) if each.kind == "patron"
+    ]
+    assert {each.sender for each in feeds} >= {"NORUPERS", "VESTSTUD"}
+    came(connection, "NORUPERS", hours_ago(6), records=460, kind="patron")
+    came(connection, "VESTSTUD", hours_ago(6), records=300, kind="supplier")
+    found = {each.feed.sender: each.rule for each in judged(connection, *feeds)}
+    assert (found["NORUPERS"], found["VESTSTUD"]) == (FeedRule.AS_EXPECTED, FeedRule.MISSING)
+
+
 def test_each_feed_is_judged_by_its_own_deliveries(connection: Connection) -> None:
     came(connection, "ONTIME", hours_ago(5))
     came(connection, "LATE", hours_ago(1))
