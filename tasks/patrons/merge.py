@@ -201,7 +201,8 @@ def _unless_edited(
         return _take("untouched", path, incoming, state, now)
     if now.is_desk_stub and state.written is ABSENT:
         return _take("desk_stub", path, incoming, state, now)
-    lock_now: Literal["none", "open"] = "none" if is_locked else "open"
+    # An exemption is a lock, too, and must not be lost under an automatic one: without W the edit is kept anyway.
+    lock_now: Literal["none", "open"] = "none" if lock is not None else "open"
     if same(incoming, state.said_before):
         return _keep("edited_before" if is_locked else "edited", path, incoming, state, now)._replace(lock=lock_now)
     if rule.takes_conflicts:

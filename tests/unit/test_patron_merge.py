@@ -196,6 +196,14 @@ def test_an_exempted_person_is_not_under_the_protection_of_the_group() -> None:
     assert decided("new", exempt, rule) == ("untouched", "write", "new")
 
 
+@pytest.mark.parametrize("incoming", ["old", "new"])
+def test_an_exemption_is_not_lost_under_an_automatic_lock(incoming: str) -> None:
+    rule = RuleInForce("local_if_edited", protected_for="placed by hand")
+    exempt = EDITED._replace(lock=Lock("exempt", None, ABSENT, by="siv"))
+    found = decide("user_title", incoming, exempt, rule, NOW)
+    assert (found.action, found.lock) == ("keep", "none")
+
+
 def test_a_value_that_an_export_leaves_out_was_cleared_by_somebody() -> None:
     gone = PathState("old", "old", ABSENT)
     assert decided("old", gone) == ("edited", "keep", None)
