@@ -230,8 +230,8 @@ DEPLOYED: tuple[Deployed, ...] = (
     ),
     Deployed(
         "feed-watch",
-        "Looks whether each supplier and patron source delivered in its rhythm, and tells the operator once a day of what "
-        "did not come.",
+        "Looks whether each supplier and patron source delivered in its rhythm, and tells the operator once a day of "
+        "what did not come.",
         owner="operator",
         limit=1,
         tags=("nightly", "suppliers"),
