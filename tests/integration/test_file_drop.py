@@ -178,4 +178,4 @@ def test_what_was_dropped_while_watcher_and_server_were_down_is_picked_up_by_the
     wait_until(lambda: all_settled(served, settled + 6), 120, "all of them are settled")
     assert len([each for each in ingests(served) if each["id"] not in known]) == 1
     assert [each.name for each in incoming(served).iterdir()] == ["half.mrc.part"]
-    assert said["runs"] == 1
+    assert said["runs"] <= 1  # the sweep of the schedule may have come first
