@@ -17,12 +17,12 @@ from sqlalchemy.engine import Connection
 from schemas.errors import UsageError
 from schemas.register.patron_limits import PatronChange
 from schemas.warehouse.patrons import raw_patron_file, stage_patron, stage_patron_due
+from tasks.patrons.documents import changes_to_json
 from tasks.patrons.person_plan import PlannedPerson
 from tasks.patrons.planning import (
     CHUNK_PLANS,
     QUARANTINED,
     PlanningFile,
-    changes_to_json,
     outcome_of,
     outcome_of_due,
     plan_some,

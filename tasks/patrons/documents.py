@@ -7,7 +7,6 @@ same in most persons is left out: C only where it is not W, days of what a sourc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -184,11 +183,6 @@ def _alike(one: Value | None, other: Value | None) -> bool:
     return one == other and type(one) is type(other)
 
 
-def with_document(person: PersonRecord, text: str) -> PersonRecord:
-    """The person with what stands in `core_patron.document`."""
-    return replace(person, **document_parts(text))
-
-
 def document_parts(text: str) -> dict[str, Any]:
     """The fields of a `PersonRecord` that the document holds."""
     found = orjson.loads(text)
@@ -320,7 +314,10 @@ def plain(value: Any) -> Any:
 
 
 def changes_to_json(changes: Iterable[Change]) -> str:
-    """`stage_patron.plan`: every decision of a plan, in its order; the same plan makes the same text."""
+    """`stage_patron.plan`: what is planned for a person, in its order; the same plan makes the same text.
+
+    What becomes of it (`decision`) is no part of it: a change that is held is the same change when it is approved.
+    """
     return _text(
         [
             {
@@ -331,8 +328,6 @@ def changes_to_json(changes: Iterable[Change]) -> str:
                 "source": each.source,
                 "rule": each.rule,
                 "class": each.change_class,
-                "decision": each.decision,
-                "reason": each.reason,
             }
             for each in changes
         ]

@@ -23,12 +23,12 @@ from schemas.register.patron_limits import PatronChange
 from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
 from tasks.patrons.applying import PATRONS_LOCK
+from tasks.patrons.documents import changes_to_json
 from tasks.patrons.instant_limits import InstantGround, Populations, guarded_classes
 from tasks.patrons.instant_reading import Method
 from tasks.patrons.lookups import Placed, place
 from tasks.patrons.occasion import Occasion, PlannedPerson
 from tasks.patrons.person_plan import plan_due, plan_left, plan_person
-from tasks.patrons.planning import changes_to_json
 from tasks.patrons.receipts import (
     COUNTER,
     Asked,

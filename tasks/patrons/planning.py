@@ -13,11 +13,10 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any, cast
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.patrons import ABSENT, Position, QuarantineRule, RejectedRow
+from schemas.patrons import Position, QuarantineRule, RejectedRow
 from schemas.register.patron_policy import PatronPolicy
 from schemas.register.patron_sources import PatronSource
 from schemas.warehouse.patrons import (
@@ -28,10 +27,10 @@ from schemas.warehouse.patrons import (
     stage_patron,
     stage_patron_due,
 )
-from tasks.patrons.documents import incoming_from_json, plain
+from tasks.patrons.documents import changes_to_json, incoming_from_json
 from tasks.patrons.lifecycle import Snapshot
 from tasks.patrons.lookups import place
-from tasks.patrons.person_plan import Change, Occasion, PlannedPerson, plan_absent, plan_due, plan_person
+from tasks.patrons.person_plan import Occasion, PlannedPerson, plan_absent, plan_due, plan_person
 from tasks.patrons.staging import reject_row
 from tasks.patrons.store import load_records
 from tasks.warehouse.bulk import bulk_insert, id_set
@@ -215,28 +214,10 @@ def _taken_by_others(
     rows = connection.execute(
         sa.select(stage_patron.c.person_id, stage_patron.c.record_no).where(
             stage_patron.c.delivery_id == delivery_id,
-            stage_patron.c.person_id.in_(sa.select(_ids(connection, persons).c.value)),
+            stage_patron.c.person_id.in_(sa.select(id_set(connection, persons).c.value)),
         )
     )
     return frozenset(person_id for person_id, record_no in rows if record_no not in but_for)
-
-
-def _ids(connection: Connection, persons: dict[int, Any]) -> sa.TableValuedAlias:
-    return id_set(connection, persons.keys())
-
-
-def changes_to_json(changes: Sequence[Change]) -> str:
-    """What is planned for one person, as it is stored and hashed."""
-    rows = [
-        [each.path, each.item_type, _stated(each.old), _stated(each.new), each.source, each.rule, each.change_class]
-        for each in changes
-    ]
-    return orjson.dumps(rows).decode()
-
-
-def _stated(value: Any) -> Any:
-    """In a list of its own, so that null and "not there" are two things."""
-    return [] if value is ABSENT else [plain(value)]
 
 
 def outcome_of(planned: PlannedPerson) -> str:
