@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 from schemas.patrons import Affiliation, Identifier, IncomingPerson, ListItem, Position, ProtectionOrder, Value
 from schemas.register.patron_policy import PatronPolicy
 from tasks.patrons.keys import item_key, text_key
 from tasks.patrons.lifecycle import Snapshot
-from tasks.patrons.occasion import Occasion
+from tasks.patrons.occasion import Occasion, PlannedPerson
+from tasks.patrons.person_plan import plan_person
+from tasks.patrons.records import PersonRecord
 from tests.unit.patron_samples import source
 
 DAY = date(2025, 3, 14)
@@ -72,3 +75,22 @@ def row(
         orders,
         (Affiliation("NORU", None, category, group, None, valid_from, valid_to),),
     )
+
+
+def after(plan: PlannedPerson) -> PersonRecord:
+    assert plan.after is not None
+    return plan.after
+
+
+def made(incoming: IncomingPerson | None = None, on: Occasion | None = None) -> PersonRecord:
+    """A person as they are stored once they are made."""
+    plan = plan_person(None, incoming or row({"last_name": "Lie", "user_title": "fru"}), on or occasion())
+    return replace(after(plan), person_id=7)
+
+
+def decided(plan: PlannedPerson) -> list[tuple[str, str, str, str | None]]:
+    return [(each.path, each.rule, each.decision, each.change_class) for each in plan.changes]
+
+
+def next_night(days: int = 1, code: str = "NORUPERS", **keys: object) -> Occasion:
+    return occasion(code, DAY + timedelta(days), **keys)  # type: ignore[arg-type]
