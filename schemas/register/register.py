@@ -14,6 +14,7 @@ from schemas.register.guards import GuardPolicy
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
+from schemas.register.participation import ParticipationRules
 from schemas.register.patron_policy import PatronPolicy
 from schemas.register.patron_sources import PatronSource
 from schemas.register.patron_targets import PatronTarget
@@ -31,6 +32,7 @@ class Register(RegisterModel):
     levels: LevelPolicy
     guards: GuardPolicy
     retention: Retention = Retention()
+    participation: ParticipationRules = ParticipationRules()
     patron_sources: tuple[PatronSource, ...] = ()
     patron_policy: PatronPolicy = PatronPolicy()
     patron_targets: tuple[PatronTarget, ...] = ()

@@ -31,7 +31,9 @@ class Admission:
         """Why nothing of this supplier can be taken, or None."""
         if self.supplier is None or self.supplier.has_agreement(self.on):
             return None
-        return Refusal("supplier_without_agreement", f"{self.supplier.name} has no agreement in force on {self.on}")
+        name, begins, ended = self.supplier.name, self.supplier.agreement_from, self.supplier.agreement_to
+        when = f"it begins on {begins}" if self.on < begins else f"it ended on {ended}"
+        return Refusal("supplier_without_agreement", f"{name} has no agreement in force on {self.on}: {when}")
 
     def refusal(self, sigel: str) -> Refusal | None:
         """Why a holding for `sigel` is refused, or None where it is welcome."""
@@ -45,8 +47,12 @@ class Admission:
         library = self.register.library_by_sigel.get(sigel)
         if library is None:
             return Refusal("unknown_sigel", f"no library has the sigel {sigel}")
+        if self.on < library.agreement_from:
+            begins = f"the agreement of {library.name} begins on {library.agreement_from}"
+            return Refusal("library_before_agreement", begins)
         if not library.has_agreement(self.on):
-            return Refusal("library_not_registered", f"{library.name} has no agreement in force on {self.on}")
+            ended = f"{library.name} has no agreement in force: it ended on {library.agreement_to}"
+            return Refusal("library_not_registered", ended)
         if library.suppliers and supplier.code not in library.suppliers:
             return Refusal("not_allowed_by_library", f"{library.name} does not take deliveries from {supplier.name}")
         if supplier.libraries and sigel not in supplier.libraries:

@@ -48,7 +48,8 @@ def test_the_suppliers_side(values: dict[str, object], rule: str | None) -> None
     ("values", "rule"),
     [
         ({"agreement_to": date(2025, 3, 13)}, "library_not_registered"),
-        ({"agreement_from": date(2025, 3, 15)}, "library_not_registered"),
+        ({"agreement_from": date(2025, 3, 15)}, "library_before_agreement"),
+        ({"agreement_from": DAY}, None),
         ({"agreement_to": DAY}, None),
         ({"suppliers": ("MEDIAT",)}, "not_allowed_by_library"),
         ({"suppliers": ("MEDIAT", "NORDBOK")}, None),
@@ -56,6 +57,17 @@ def test_the_suppliers_side(values: dict[str, object], rule: str | None) -> None
 )
 def test_the_librarys_side(values: dict[str, object], rule: str | None) -> None:
     assert refusal(with_library(**values)) == rule
+
+
+def test_a_library_outside_its_agreement_is_told_the_day() -> None:
+    for values, said in (
+        ({"agreement_from": date(2025, 4, 1)}, "begins on 2025-04-01"),
+        ({"agreement_to": date(2025, 3, 1)}, "ended on 2025-03-01"),
+    ):
+        register = with_library(**values)
+        found = Admission(register, register.supplier_by_code["BOKRING"], DAY).refusal("SOLB")
+        assert found is not None
+        assert said in found.reason
 
 
 def test_an_unknown_sigel_is_refused_and_named() -> None:

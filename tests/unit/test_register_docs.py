@@ -32,6 +32,7 @@ from schemas.register.guards import GuardLimit
 from schemas.register.levels import LevelPolicy, LevelTable
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy, MatchingWeights
+from schemas.register.participation import ParticipationRules
 from schemas.register.patron_limits import PATRON_CHANGES, GuardRaise, PatronGuards, PatronLimit
 from schemas.register.patron_policy import (
     IdentifierRule,
@@ -66,6 +67,7 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[[library]]`": Library,
     "### `[[export_profile]]`": ExportProfile,
     "### `[export_profile.triggers]`": ExportTriggers,
+    "## participation.toml": ParticipationRules,
     "## patron_policy.toml": PatronPolicy,
     "### `[paths.PATH]`": PathRule,
     "### `[[protection]]`": Protection,

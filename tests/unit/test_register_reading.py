@@ -330,3 +330,44 @@ def test_the_version_tells_one_file_from_two(tmp_path: Path) -> None:
         for file, text in files.items():
             (tmp_path / name / file).write_text(text)
     assert register_version(tmp_path / "one") != register_version(tmp_path / "two")
+
+
+ADMITTED = """sigel = "NYLU"
+name = "Nylunda bibliotek"
+participation = "registering"
+agreement_from = 2026-04-01
+contact = "medier@nylunda.example"
+"""
+
+
+def _admit(folder: Path, name: str, text: str) -> Path:
+    (folder / "libraries").mkdir()
+    file = folder / "libraries" / f"{name}.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_an_admitted_library_counts_like_those_of_the_one_file(folder: Path) -> None:
+    before = register_version(folder)
+    _admit(folder, "NYLU", ADMITTED)
+    assert read_register(folder).library_by_sigel["NYLU"].agreement_from == date(2026, 4, 1)
+    assert len(read_register(folder).libraries) == 12
+    assert register_version(folder) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "cause"),
+    [
+        ("NYL", ADMITTED, "sigel", "'NYLU' is not the file's name"),
+        ("SOLB", ADMITTED.replace("NYLU", "SOLB"), None, "SOLB is there twice"),
+        ("NYLU", f'{ADMITTED}kontakt = "x"\n', "kontakt", "unknown key"),
+    ],
+)
+def test_an_admitted_library_that_is_wrong_is_named_with_its_file(
+    folder: Path, name: str, text: str, field: str | None, cause: str
+) -> None:
+    file = _admit(folder, name, text)
+    error = _refusal(folder)
+    assert (error.field, error.cause) == (field, cause)
+    if field:
+        assert error.file == str(file)
