@@ -67,6 +67,13 @@ class QualityLimits(RegisterModel):
     min_records_to_judge: int = Field(20, ge=1, description="Smaller deliveries are reported on, never held for shares")
 
 
+class TrialLimits(RegisterModel):
+    """What test deliveries have to show before a supplier's first real load (docs/supplier-onboarding.md)."""
+
+    min_bibs: int = Field(10, ge=1, description="Bibs in all its test files together, each file counted once")
+    max_review_share: float = Field(0.25, ge=0, le=1, description="Bibs for a cataloguer; over it is a remark")
+
+
 class Supplier(RegisterModel):
     """One supplier of deliveries."""
 
@@ -89,6 +96,8 @@ class Supplier(RegisterModel):
     quality: QualityLimits = Field(QualityLimits(), description="Limits over which a delivery is held")
     rhythm: Rhythm | None = Field(None, description="When it delivers; missing: nothing is expected")
     libraries: tuple[str, ...] = Field((), description="Sigels of its reported customers; empty: any that allows it")
+    sandbox: bool = Field(False, description="Its deliveries are tried and reported on; nothing of them is loaded")
+    trial: TrialLimits = Field(TrialLimits(), description="What its test deliveries have to show")
 
     @model_validator(mode="after")
     def _dates(self) -> Supplier:

@@ -99,10 +99,14 @@ def _note_run(warehouse: Warehouse, delivery_id: int) -> None:
 
 
 def _reject_staged(place: Workplace, row: sa.Row[Any], why: BrokenPromiseError) -> None:
-    """Reject a delivery that was read whole: each of its records is rejected, and told to the supplier."""
+    """Reject a delivery that was read whole: each of its records is rejected, and told to the supplier.
+
+    Of one that is only looked at nothing is settled: its records stay as they were read, for the preview.
+    """
 
     def records(connection: sa.Connection) -> None:
-        planning.reject_delivery(connection, loading_of(place, row), "name_promise_broken", why.cause)
+        if not row.is_preview:
+            planning.reject_delivery(connection, loading_of(place, row), "name_promise_broken", why.cause)
 
     reject(place.warehouse, place.zone, row.delivery_id, why, place.now, records)
 

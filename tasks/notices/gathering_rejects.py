@@ -20,6 +20,7 @@ from schemas.outcomes import BibOutcome, DeliveryState, HoldingOutcome, RecordTy
 from schemas.register.register import Register
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
+from schemas.warehouse.stage import stage_preview
 from tasks.landing.archive import QuarantinedPiece
 from tasks.notices.gathering_digests import file_name, lacks_bib, reason_of, supplier_name
 from tasks.notices.rejects import RejectedFile, RejectedRecord, SupplierRejects
@@ -54,9 +55,17 @@ class DeliveryRejects:
 
 
 def rejects_of(
-    connection: Connection, register: Register, deliveries: Collection[int], max_records: int = MAX_RECORDS
+    connection: Connection,
+    register: Register,
+    deliveries: Collection[int],
+    max_records: int = MAX_RECORDS,
+    *,
+    is_preview: bool = False,
 ) -> list[DeliveryRejects]:
-    """What was not accepted of loaded and of rejected deliveries, in the order of `delivery_id`."""
+    """What was not accepted of loaded and of rejected deliveries, in the order of `delivery_id`.
+
+    With `is_preview` what would not be accepted, as a dry run of them found.
+    """
     ledger = _ledger(connection, deliveries)
     found = {row.delivery_id: DeliveryRejects(row.delivery_id, row.sender, int(row.pieces or 0)) for row in ledger}
     loaded = [row.delivery_id for row in ledger if row.state != DeliveryState.REJECTED]
@@ -69,7 +78,7 @@ def rejects_of(
             reason, remedy = reason_of_file(row.hold_reason or "", row.name, example)
         if reason is not None:
             found[row.delivery_id].files.append(RejectedFile(row.name, row.bytes, row.sha256, reason, remedy))
-    _add_records(found, _rejected_records(connection, loaded, max_records))
+    _add_records(found, _rejected_records(connection, loaded, max_records, is_preview))
     return list(found.values())
 
 
@@ -122,29 +131,30 @@ def _rejected_by_rule(connection: Connection, deliveries: Collection[int]) -> di
     return {delivery_id: Reason(rule, reason) for delivery_id, rule, reason in rows}
 
 
-def _is_not_accepted() -> sa.ColumnElement[bool]:
+def _is_not_accepted(decided: sa.Table) -> sa.ColumnElement[bool]:
     """Records to be told one by one. A holding inside a bib that was rejected goes back with its bib."""
-    goes_with_bib = sa.and_(core_outcome.c.part > 0, core_outcome.c.rule == "bib_rejected")
+    goes_with_bib = sa.and_(decided.c.part > 0, decided.c.rule == "bib_rejected")
     return sa.and_(
-        core_outcome.c.is_latest,
-        core_outcome.c.rule.not_in(WHOLE_FILE_RULES),
+        core_outcome.c.is_latest if decided is core_outcome else sa.true(),
+        decided.c.rule.not_in(WHOLE_FILE_RULES),
         sa.or_(
-            sa.and_(core_outcome.c.record_type == "bib", core_outcome.c.outcome == BibOutcome.REJECTED),
+            sa.and_(decided.c.record_type == "bib", decided.c.outcome == BibOutcome.REJECTED),
             sa.and_(
-                core_outcome.c.record_type == "holding",
-                core_outcome.c.outcome.in_([HoldingOutcome.REJECTED, HoldingOutcome.REFUSED]),
+                decided.c.record_type == "holding",
+                decided.c.outcome.in_([HoldingOutcome.REJECTED, HoldingOutcome.REFUSED]),
                 sa.not_(goes_with_bib),
             ),
         ),
     )
 
 
-def _numbered(connection: Connection, deliveries: Collection[int]) -> sa.Subquery:
+def _numbered(connection: Connection, deliveries: Collection[int], is_preview: bool) -> sa.Subquery:
     """Rejected, refused and unreadable pieces, each with its number and their total in its delivery."""
     wanted = sa.select(id_set(connection, deliveries).c.value)
     columns = ("delivery_id", "position", "part", "record_type", "rule", "reason")
-    decided = sa.select(*(core_outcome.c[name] for name in columns)).where(
-        core_outcome.c.delivery_id.in_(wanted), _is_not_accepted()
+    source = stage_preview if is_preview else core_outcome
+    decided = sa.select(*(source.c[name] for name in columns)).where(
+        source.c.delivery_id.in_(wanted), _is_not_accepted(source)
     )
     unreadable = sa.select(
         raw_record.c.delivery_id,
@@ -163,9 +173,11 @@ def _numbered(connection: Connection, deliveries: Collection[int]) -> sa.Subquer
     ).subquery("numbered")
 
 
-def _rejected_records(connection: Connection, deliveries: Collection[int], max_records: int) -> Iterable[sa.Row[Any]]:
+def _rejected_records(
+    connection: Connection, deliveries: Collection[int], max_records: int, is_preview: bool
+) -> Iterable[sa.Row[Any]]:
     """The first `max_records` of each delivery that were not accepted, in the order of the file, with their bytes."""
-    numbered = _numbered(connection, deliveries)
+    numbered = _numbered(connection, deliveries, is_preview)
     bib = raw_record.alias("bib")
     return connection.execute(
         sa.select(

@@ -118,6 +118,41 @@ class ShownFile:
     remedy: str
 
 
+@dataclass(frozen=True, slots=True)
+class RejectForms:
+    """The three forms: the brief lists, the table and the records as `attachments`, each with what it is.
+
+    `left_out` counts the records that were too large to be attached.
+    """
+
+    records: tuple[ShownReject, ...]
+    files: tuple[ShownFile, ...]
+    attachments: tuple[Attachment, ...]
+    about: tuple[tuple[str, str], ...]
+    left_out: int
+
+
+def reject_forms(
+    rejects: SupplierRejects,
+    phrases: Phrases,
+    max_attached_bytes: int = MAX_ATTACHED_BYTES,
+    names: Mapping[str, str] | None = None,
+) -> RejectForms:
+    """What was not accepted, in the three forms. `names` gives the files other names, by their extension."""
+    placed = collect_pieces([_piece(record) for record in rejects.records], _stem(rejects), max_attached_bytes, names)
+    attachments = placed.attachments
+    if rejects.records:
+        table = f"rejected-{_stem(rejects)}.csv" if names is None else names["csv"]
+        attachments = (_table(table, rejects, placed.places, phrases), *attachments)
+    return RejectForms(
+        records=tuple(_shown(record, phrases) for record in rejects.records[:MAX_ROWS]),
+        files=tuple(_shown_file(each, phrases) for each in rejects.files[:MAX_ROWS]),
+        attachments=attachments,
+        about=tuple((each.name, phrases.say(f"rejects.form.{_form(each)}")) for each in attachments),
+        left_out=sum(place.attached_in == "" for place in placed.places.values()),
+    )
+
+
 def compose_supplier_rejects(
     rejects: SupplierRejects,
     catalogue_name: str,
@@ -133,23 +168,19 @@ def compose_supplier_rejects(
     if not rejects.records and not rejects.files:
         return None
     phrases = (book or standard_book()).language(rejects.language)
-    placed = collect_pieces([_piece(record) for record in rejects.records], _stem(rejects), max_attached_bytes, names)
-    attachments = placed.attachments
-    if rejects.records:
-        table = f"rejected-{_stem(rejects)}.csv" if names is None else names["csv"]
-        attachments = (_table(table, rejects, placed.places, phrases), *attachments)
+    forms = reject_forms(rejects, phrases, max_attached_bytes, names)
     subject = _subject(rejects, phrases)
     values = {
         "subject": subject,
         "rejects": rejects,
-        "records": [_shown(record, phrases) for record in rejects.records[:MAX_ROWS]],
-        "files": [_shown_file(each, phrases) for each in rejects.files[:MAX_ROWS]],
+        "records": forms.records,
+        "files": forms.files,
         "records_read": phrases.count("records", rejects.records_read),
         "records_rejected": phrases.count("records", rejects.total()),
         "not_listed": rejects.total() - len(rejects.records),
         "date": phrases.day(rejects.run_date),
-        "attachments": [(each.name, phrases.say(f"rejects.form.{_form(each)}")) for each in attachments],
-        "left_out": sum(place.attached_in == "" for place in placed.places.values()),
+        "attachments": forms.about,
+        "left_out": forms.left_out,
         "kept_days": rejects.kept_days,
         "catalogue_name": catalogue_name,
         "sender": sender,
@@ -161,7 +192,7 @@ def compose_supplier_rejects(
         language=phrases.code,
         text=render_text("rejects", phrases, **values),
         html=render_html("rejects", phrases, **values),
-        attachments=attachments,
+        attachments=forms.attachments,
         dedup_key=f"{NoticeKind.REJECTS}|{rejects.run_key}|{rejects.supplier_code}",
     )
 
