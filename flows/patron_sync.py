@@ -9,6 +9,7 @@ from tasks.library_systems.stages import take_read_back, write_out
 from tasks.notices.stages import notify_patrons, send_notices
 from tasks.patrons.stages import (
     apply_changes,
+    check_changes,
     check_file,
     plan_changes,
     preview_changes,
@@ -36,6 +37,7 @@ def patron_sync(
         stage_persons(file)
         check_file(file)  # what its sender did not promise waits, as a whole
         plan_changes(file)
+        check_changes(file)  # so does what changes a field of too many
         if not dry_run:
             apply_changes(file)  # a class of change over its limit waits, the others go on
             prove_rows(file)

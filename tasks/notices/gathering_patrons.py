@@ -31,6 +31,8 @@ from tasks.warehouse.bulk import id_set, text_set
 
 TOLD = "notify-patrons"
 """Stage of the progress that says that a file of persons has been told of."""
+LATER = "/changes"
+"""Ends the identity of a file that is held for what it would change: it may have been held, and approved, before."""
 TOLD_STATES = (DeliveryState.SETTLED, DeliveryState.REJECTED)
 PERSON, STATE = "person", "state"
 """Paths of changes that are about a person as a whole: made or erased, and steps of the lifecycle."""
@@ -148,6 +150,7 @@ def told_as_held(connection: Connection, files: Collection[PatronFile]) -> froze
     A newer file has taken their place: that repairs everything, and is no news.
     """
     keys = {held_key(each.identity, for_sender=True): each.delivery_id for each in files}
+    keys |= {held_key(f"{each.identity}{LATER}", for_sender=True): each.delivery_id for each in files}
     known = sa.select(text_set(connection, keys.keys()).c.value)
     told = connection.execute(sa.select(core_notice.c.dedup_key).where(core_notice.c.dedup_key.in_(known))).scalars()
     ids = {keys[each] for each in told}
@@ -298,6 +301,7 @@ def held_files(connection: Connection, register: Register, deliveries: Collectio
             raw_patron_file.c.business_date,
             raw_patron_file.c.findings,
             core_plan.c.plan_hash,
+            core_plan.c["class"].label("change_class"),
         )
         .join(raw_delivery, raw_delivery.c.delivery_id == core_plan.c.delivery_id)
         .join(raw_patron_file, raw_patron_file.c.delivery_id == core_plan.c.delivery_id)
@@ -323,7 +327,8 @@ def _held_file(register: Register, row: sa.Row[Any]) -> list[HeldPatronFile]:
             source_name=sender_name(register, PATRON, row.sender),
             file_name=row.name,
             business_date=row.business_date,
-            identity=identity_of(row.sender, row.business_date, row.sha256, row.generation),
+            identity=identity_of(row.sender, row.business_date, row.sha256, row.generation)
+            + (LATER if row.change_class == f"{WHOLE_FILE}change_rate" else ""),
             faults=tuple(FileFault(rule, text, path or "") for rule, text, path in orjson.loads(row.findings)),
             plan_hash=plan_hash,
         )

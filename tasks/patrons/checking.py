@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import DeliveryState, PlanState
 from schemas.register.patron_sources import PatronSource
-from schemas.warehouse.patrons import raw_patron_file
+from schemas.warehouse.patrons import raw_patron_file, stage_patron, stage_patron_due
 from schemas.warehouse.raw import raw_delivery
 from tasks.patrons.file_guards import FileFacts, FileFinding, FileRule, Manifest, judge_file
 from tasks.patrons.guards import FLOW
@@ -44,14 +44,14 @@ def check_file(
         # A dry run enters no plan; it says what would be held, and goes on to show the rest.
         reason = f"would be held: {in_words(findings)}" if findings else None
         set_state(connection, row.delivery_id, DeliveryState.MATCHED, hold_reason=reason)
-        _keep(connection, row.delivery_id, findings)
+        keep_findings(connection, row.delivery_id, findings)
         return findings
     if not findings:
         supersede(connection, FLOW, [scope], now=now, class_prefix=CLASS_PREFIX)
         _let_on(connection, row.delivery_id, is_complete=source.content == "snapshot")
         _close_older(connection, source.code, row, now)
         return []
-    plan, classes = _plan(scope, findings, file.rows_read)
+    plan, classes = guarded_findings(scope, findings, file.rows_read)
     states = set(decisions(connection, plan).values())
     if states and states <= {PlanState.APPROVED, PlanState.APPLIED}:
         for each in classes:
@@ -60,12 +60,11 @@ def check_file(
         _let_on(connection, row.delivery_id, is_complete=False)
         _close_older(connection, source.code, row, now)
     elif PlanState.REJECTED in states:
-        reason = f"a person has rejected it: {in_words(findings)}"
-        set_state(connection, row.delivery_id, DeliveryState.REJECTED, hold_reason=reason, finished_at=now)
+        reject_file(connection, row.delivery_id, f"a person has rejected it: {in_words(findings)}", now)
     else:
         hold(connection, plan, classes, delivery_id=row.delivery_id, run_id=run_id, now=now)
         set_state(connection, row.delivery_id, DeliveryState.HELD, hold_reason=in_words(findings))
-    _keep(connection, row.delivery_id, findings)
+    keep_findings(connection, row.delivery_id, findings)
     return findings
 
 
@@ -133,7 +132,8 @@ def _facts(file: sa.Row[Any], name: str, defects: tuple[str, ...]) -> FileFacts:
     return FileFacts(name, file.sha256, file.size, persons, file.rows_rejected, defects, orjson.loads(file.filled))
 
 
-def _plan(scope: str, findings: Sequence[FileFinding], rows: int) -> tuple[str, list[GuardedClass]]:
+def guarded_findings(scope: str, findings: Sequence[FileFinding], rows: int) -> tuple[str, list[GuardedClass]]:
+    """The plan that holds a file for these findings: its hash, and a class a rule."""
     by_rule: dict[str, list[FileFinding]] = {}
     for each in findings:
         by_rule.setdefault(each.rule, []).append(each)
@@ -168,11 +168,32 @@ def _close_older(connection: Connection, source: str, row: sa.Row[Any], now: dat
     reason = f"not used: the file of {row.business_date} was"
     for each in older.all():
         withdraw(connection, each, reason, now)
-        set_state(connection, each, DeliveryState.REJECTED, hold_reason=reason, finished_at=now)
+        reject_file(connection, each, reason, now)
 
 
-def _keep(connection: Connection, delivery_id: int, findings: Sequence[FileFinding]) -> None:
-    text = orjson.dumps([[each.rule, each.text, each.field] for each in findings]).decode()
+def reject_file(connection: Connection, delivery_id: int, reason: str, now: datetime) -> None:
+    """The file is not used, and is no measure for the next one; its persons are not kept in the working set."""
+    for table in (stage_patron, stage_patron_due):
+        connection.execute(sa.delete(table).where(table.c.delivery_id == delivery_id))
     connection.execute(
-        sa.update(raw_patron_file).where(raw_patron_file.c.delivery_id == delivery_id).values(findings=text)
+        sa.update(raw_patron_file).where(raw_patron_file.c.delivery_id == delivery_id).values(is_used=False)
+    )
+    set_state(connection, delivery_id, DeliveryState.REJECTED, hold_reason=reason, finished_at=now)
+
+
+def keep_findings(
+    connection: Connection, delivery_id: int, findings: Sequence[FileFinding], *, is_more: bool = False
+) -> None:
+    """Store what is wrong with a file, in place of what was stored before; `is_more`: beside it, each once."""
+    found = [[each.rule, each.text, each.field] for each in findings]
+    if is_more:
+        stored = connection.execute(
+            sa.select(raw_patron_file.c.findings).where(raw_patron_file.c.delivery_id == delivery_id)
+        ).scalar_one()
+        before = orjson.loads(stored)
+        found = before + [each for each in found if each not in before]
+    connection.execute(
+        sa.update(raw_patron_file)
+        .where(raw_patron_file.c.delivery_id == delivery_id)
+        .values(findings=orjson.dumps(found).decode())
     )

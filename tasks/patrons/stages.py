@@ -23,6 +23,7 @@ from tasks.landing.receiving import original, reject
 from tasks.patrons import applying, planning
 from tasks.patrons.checking import CLASS_PREFIX, used_before
 from tasks.patrons.checking import check_file as judge_file
+from tasks.patrons.checking_changes import check_changes as judge_plan
 from tasks.patrons.conservation import prove_file
 from tasks.patrons.file_guards import Manifest, read_manifest
 from tasks.patrons.guarding import guard_file, held_classes
@@ -178,6 +179,20 @@ def plan_changes(delivery_id: int) -> Counter[str]:
         counts = planning.plan_rows(place.warehouse, planning_file(place, row), place.now)
         # Only now is it known which rows could not be placed.
         return counts + planning.plan_the_due(place.warehouse, planning_file(place, row), place.now)
+
+    return each_delivery(rows_in_state(place.warehouse, [delivery_id], [DeliveryState.MATCHED]), work)
+
+
+@stage()
+def check_changes(delivery_id: int) -> Counter[str]:
+    """Does a field change for too many persons at once? Then the file waits for approval, as a whole."""
+    place = workplace()
+
+    def work(row: sa.Row[Any]) -> Counter[str]:
+        file = planning_file(place, row)
+        with place.warehouse.write() as connection:
+            found = judge_plan(connection, row, file, now=place.now, run_id=run_id())
+        return Counter(f"finding {each.rule}" for each in found)
 
     return each_delivery(rows_in_state(place.warehouse, [delivery_id], [DeliveryState.MATCHED]), work)
 

@@ -22,6 +22,7 @@ OF_A_FILE: tuple[Callable[[int], Any], ...] = (
     patrons.stage_persons.fn,
     patrons.check_file.fn,
     patrons.plan_changes.fn,
+    patrons.check_changes.fn,
     patrons.apply_changes.fn,
     patrons.prove_rows.fn,
     patrons.settle_file.fn,
@@ -49,7 +50,7 @@ def preview(place: Workplace, source: str, uris: Sequence[str]) -> list[PatronSu
     """A dry run of `patron-sync`."""
     files = patrons.receive_files.fn(source, list(uris), dry_run=True)
     for file in files:
-        for stage in OF_A_FILE[:3]:
+        for stage in OF_A_FILE[:4]:
             stage(file)
     return list(patrons.preview_changes.fn(files))
 
