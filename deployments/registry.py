@@ -188,7 +188,8 @@ DEPLOYED: tuple[Deployed, ...] = (
     ),
     Deployed(
         "revert",
-        "A delivery is taken back as a whole; what others changed since survives and is listed.",
+        "A delivery, a sweep of accounts or a renewal is taken back as a whole; what others changed since survives "
+        "and is listed.",
         owner="operator",
         limit=1,
         tags=("decisions",),

@@ -183,50 +183,21 @@ def _render_sweep(
         print_table(console, title, columns, [[row[name] for name in names] for row in rows])
 
 
-@command(app, "sweeps", "samkat accounts sweeps")
-def sweeps(as_json: AsJson = False) -> None:
-    """List the last sweeps, newest first."""
-    from tasks.accounts.showing import last_sweeps
+@command(app, "runs", "samkat accounts runs")
+def runs(as_json: AsJson = False) -> None:
+    """List the last sweeps, files and renewals, newest first, by the names that `samkat revert` takes."""
+    from tasks.accounts.past_runs import last_runs
 
     settings = place.settings()
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
-        rows = last_sweeps(connection)
-    columns = ("sweep", "system", "day", "purpose", "state", "looked at", "steps")
-    names = ("sweep_id", "system", "swept_on", "purpose", "state", "looked_at", "steps")
+        rows = last_runs(connection)
+    columns = ("run", "system", "on", "what", "state", "changed")
     Output(as_json).show(
-        {"sweeps": rows},
-        lambda console: print_table(console, "Sweeps", columns, [[row[name] for name in names] for row in rows]),
+        {"runs": rows},
+        lambda console: print_table(
+            console, "Runs over accounts", columns, [[row[name] for name in columns] for row in rows]
+        ),
     )
-
-
-@command(app, "revert", "samkat accounts revert 12 --dry-run")
-def revert(
-    sweep_id: Annotated[int, typer.Argument(metavar="SWEEP", help="Number of the sweep, as in `accounts sweeps`.")],
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Undo a sweep: its accounts go back to what they were. What others changed since survives and is listed.
-
-    The accounts are due again: correct what was wrong before the next sweep.
-    """
-    from datetime import UTC, datetime
-
-    from tasks.accounts.reverting import revert_sweep
-    from tasks.accounts.store import ACCOUNTS_LOCK
-    from tasks.catalogue.preview import rolled_back
-
-    settings = place.settings()
-    with place.warehouse(settings) as warehouse:
-        transaction = rolled_back(warehouse) if dry_run else warehouse.write(ACCOUNTS_LOCK)
-        with transaction as connection:
-            report = revert_sweep(connection, sweep_id, datetime.now(UTC))
-
-    def render(console: Console) -> None:
-        said = "would go back (nothing was changed)" if dry_run else "went back"
-        prose(console, f"{report.reverted} accounts {said}.")
-        prose(console, *(f"  left: account {each.entity_id}, {each.why}" for each in report.survived))
-
-    Output(as_json).show({"sweep_id": sweep_id, "dry_run": dry_run, "report": report}, render)
 
 
 @command(app, "renewals", "samkat accounts renewals --year 2026", "samkat accounts renewals --start --on 2026-11-16")

@@ -30,7 +30,7 @@ def revert_sweep(connection: Connection, sweep_id: int, now: datetime) -> Revert
         sa.select(core_account_sweep).where(core_account_sweep.c.sweep_id == sweep_id)
     ).one_or_none()
     if sweep is None or sweep.is_preview:
-        raise UsageError(f"there is no sweep {sweep_id}", remedy="`samkat accounts sweeps` lists them")
+        raise UsageError(f"there is no sweep {sweep_id}", remedy="`samkat accounts runs` lists them")
     account, before = core_account.c, core_account_before.c
     mine = sa.and_(before.sweep_id == sweep_id, before.account_id == account.account_id)
     survived = connection.execute(

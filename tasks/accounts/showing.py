@@ -41,23 +41,6 @@ def accounts(
     return [dict(row._mapping) for row in connection.execute(statement.order_by(*order).limit(MOST))]
 
 
-def last_sweeps(connection: Connection, most: int = 30) -> list[dict[str, Any]]:
-    """The newest sweeps, with how many steps each made."""
-    sweep, action = core_account_sweep.c, core_account_action.c
-    steps = (
-        sa.select(sa.func.count())
-        .where(action.sweep_id == sweep.sweep_id, action.state == "applied", action.action.not_in(["notify", "flag"]))
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        sa.select(core_account_sweep, steps.label("steps"))
-        .where(sa.not_(sweep.is_preview))
-        .order_by(sweep.sweep_id.desc())
-        .limit(most)
-    )
-    return [dict(row._mapping) for row in rows]
-
-
 def renewal_list(connection: Connection, system: AccountSystem, year: int | None, day: date) -> list[dict[str, Any]]:
     """Who was asked about in a year, with the answers; before the campaign is open, who would be."""
     assert system.campaign is not None

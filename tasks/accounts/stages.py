@@ -18,13 +18,15 @@ from schemas.register.account_rules import AccountSystem
 from schemas.summaries import AccountSummary
 from schemas.warehouse.accounts import core_account_action, core_account_outbound, core_account_sweep
 from schemas.warehouse.core import core_plan
-from tasks.accounts import applying, campaign, guarding, lending, outbound, planning, shared, telling
+from tasks.accounts import applying, campaign, guarding, lending, outbound, planning, shared, taking_back, telling
 from tasks.accounts.examples import require_examples
 from tasks.accounts.health import trouble_of
 from tasks.accounts.letters import Post
+from tasks.accounts.past_runs import AccountRun, runs_named
 from tasks.accounts.planning import Sweep
 from tasks.accounts.store import ACCOUNTS_LOCK
 from tasks.accounts.summary import as_markdown, expiring_by_month
+from tasks.catalogue.preview import rolled_back
 from tasks.catalogue.stages import Carried
 from tasks.notices.stages import pages_of
 from tasks.plans.plan import GuardedClass
@@ -301,6 +303,23 @@ def apply_account_plan(plan_hash: str) -> Carried:
         else:
             said[f"{change} of {row.scope.partition(':')[2]}"] = f"{counts['changed']} accounts"
     return Carried([], said, problems)
+
+
+def account_runs_of(run: int | str) -> tuple[AccountRun, ...]:
+    """The sweeps, files or campaigns that `run` names; empty where it is the number of another delivery."""
+    with workplace().warehouse.read() as connection:
+        return runs_named(connection, str(run))
+
+
+@stage(name="revert accounts")
+def revert_account_runs(runs: tuple[AccountRun, ...], *, dry_run: bool = False) -> dict[str, object]:
+    """Take sweeps, files about accounts or a renewal back, the newest first; who was changed since stays, listed."""
+    place = workplace()
+    taking = taking_back.TakingBack(place.register.account_system_by_code, place.now, place.settings.today)
+    transaction = rolled_back(place.warehouse) if dry_run else place.warehouse.write(ACCOUNTS_LOCK)
+    with transaction as connection:
+        done = [taking_back.take_back(connection, AccountRun(*each), taking) for each in runs]
+    return taking_back.as_report(runs, done, dry_run=dry_run)
 
 
 def last_outbound(place: Workplace, code: str) -> sa.Row[tuple[object, ...]] | None:

@@ -11,12 +11,10 @@ import pytest
 
 from deployments.cli.app import run
 from schemas.summaries import AccountSummary
-from tasks.accounts.reverting import revert_sweep
-from tasks.accounts.stages import ask_system, last_outbound, send_changes
-from tasks.accounts.store import ACCOUNTS_LOCK
+from tasks.accounts.stages import account_runs_of, ask_system, last_outbound, revert_account_runs, send_changes
 from tasks.workplace import Workplace
 from tests.unit.account_samples import day
-from tests.warehouse.account_night import NOW, one
+from tests.warehouse.account_night import one
 from tests.warehouse.conftest import OpenHome
 
 STAFF = (
@@ -72,8 +70,9 @@ def test_wrong_use_says_what_to_do(said: Any) -> None:
 def test_a_sweep_is_listed_explained_and_undone(said: Any, home: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
     said("import", "--system", "alma", text=STAFF)
     one(home.warehouse, day("2026-06-03"))
-    (sweep,) = said("sweeps")[1]["sweeps"]
-    assert (sweep["swept_on"], sweep["state"], sweep["steps"]) == ("2026-06-03", "applied", 1)
+    sweep, file = sorted(said("runs")[1]["runs"], key=lambda each: each["run"], reverse=True)
+    assert (sweep["run"], sweep["on"], sweep["state"], sweep["changed"]) == ("sweep-1", "2026-06-03", "applied", 1)
+    assert (file["run"], file["what"], file["changed"]) == ("import-1", "accounts: file.csv", 3)
     assert run(["why", "account", "1", "--json"]) == 0
     why = json.loads(capsys.readouterr().out)
     assert why["account"]["status"] == "expired"
@@ -81,10 +80,11 @@ def test_a_sweep_is_listed_explained_and_undone(said: Any, home: Workplace, caps
     assert why["origins"]["mission_end_on"] == ["import:file.csv", "2026-01-15"]
     assert run(["why", "account", "1"]) == 0
     assert "end_over" in capsys.readouterr().out
-    assert said("revert", "1", "--dry-run")[1]["report"]["reverted"] == 1
-    assert said("revert", "1")[1]["report"]["reverted"] == 1
-    with home.warehouse.write(ACCOUNTS_LOCK) as connection:
-        assert revert_sweep(connection, 1, NOW).reverted == 0
+    (named,) = account_runs_of("sweep-1")
+    assert revert_account_runs.fn((named,), dry_run=True)["accounts"] == 1
+    assert revert_account_runs.fn((named,))["accounts"] == 1
+    assert revert_account_runs.fn((named,))["was_reverted"] is True
+    assert run(["revert", "sweep 1", "--json"]) == 2
 
 
 def test_the_year_end_list_answers_rotation_and_retirement_are_shown(said: Any) -> None:
