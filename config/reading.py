@@ -20,6 +20,7 @@ from schemas.register.account_rules import AccountSystem
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile
 from schemas.register.guards import GuardLimit, GuardPolicy
+from schemas.register.import_profiles import ImportProfile
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
@@ -41,6 +42,7 @@ OPTIONAL = (
     "patron_policy",
     "patron_targets",
     "export_profiles",
+    "import_profiles",
     "participation",
 )
 ACCOUNT_RULES = "account_rules"
@@ -93,6 +95,11 @@ def read_register(folder: Path) -> Register:
             folder / "export_profiles.toml", documents["export_profiles"], "export_profile", "name", ExportProfile
         )
         if "export_profiles" in documents
+        else (),
+        import_profiles=rows_of(
+            folder / "import_profiles.toml", documents["import_profiles"], "import_profile", "code", ImportProfile
+        )
+        if "import_profiles" in documents
         else (),
         patron_targets=rows_of(
             folder / "patron_targets.toml", documents["patron_targets"], "patron_target", "code", PatronTarget
@@ -191,13 +198,23 @@ def _agreement_remedy(part: str, path: list[str]) -> str:
 
 
 def _check_prefixes(folder: Path, register: Register) -> None:
-    """A supplier's rules must know our 003 by its right name, or our own numbers would be moved to 035."""
+    """A sender's rules must know our 003 by its right name, or our own numbers would be moved to 035."""
     ours = register.catalogue.control_number_prefix
-    for supplier in register.suppliers:
-        if supplier.normalisation.own_prefix != ours:
+    for part, senders in (("supplier", register.suppliers), ("import_profile", register.import_profiles)):
+        for sender in senders:
+            if sender.normalisation.own_prefix != ours:
+                own = sender.normalisation.own_prefix
+                raise ConfigurationError(
+                    f"{own!r} differs from control_number_prefix {ours!r} of catalogue.toml",
+                    file=str(folder / f"{part}s.toml"),
+                    field=f"{part}[{sender.code}].normalisation.own_prefix",
+                    remedy="make the two equal",
+                )
+    for profile in register.import_profiles:
+        if profile.record.number_prefix == ours:
             raise ConfigurationError(
-                f"{supplier.normalisation.own_prefix!r} differs from control_number_prefix {ours!r} of catalogue.toml",
-                file=str(folder / "suppliers.toml"),
-                field=f"supplier[{supplier.code}].normalisation.own_prefix",
-                remedy="make the two equal",
+                f"{ours!r} is our own prefix: numbers of another base would be taken for ours",
+                file=str(folder / "import_profiles.toml"),
+                field=f"import_profile[{profile.code}].record.number_prefix",
+                remedy="choose a prefix for that base",
             )

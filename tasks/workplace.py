@@ -15,6 +15,7 @@ from config.settings import Settings, load_settings
 from schemas.errors import UsageError
 from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
+from schemas.register.senders import Sender
 from schemas.register.suppliers import Supplier
 from tasks.landing.opening import open_zone
 from tasks.landing.unpack import UnpackLimits
@@ -71,6 +72,14 @@ class Workplace:
         if found is None:
             known = ", ".join(sorted(self.register.patron_source_by_code))
             raise UsageError(f"no patron source has the code {code!r}", remedy=f"known are {known}")
+        return found
+
+    def sender(self, code: str) -> Sender:
+        """A supplier or an import profile of the register. Raises `UsageError` for an unknown code."""
+        found = self.register.sender_by_code.get(code)
+        if found is None:
+            known = ", ".join(sorted(self.register.sender_by_code))
+            raise UsageError(f"no supplier and no import profile has the code {code!r}", remedy=f"known are {known}")
         return found
 
     def supplier(self, code: str) -> Supplier:

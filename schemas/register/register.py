@@ -11,6 +11,7 @@ from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile
 from schemas.register.guards import GuardPolicy
+from schemas.register.import_profiles import ImportProfile
 from schemas.register.levels import LevelPolicy
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy
@@ -19,6 +20,7 @@ from schemas.register.patron_policy import PatronPolicy
 from schemas.register.patron_sources import PatronSource
 from schemas.register.patron_targets import PatronTarget
 from schemas.register.retention import Retention
+from schemas.register.senders import Sender
 from schemas.register.suppliers import FileRules, Supplier
 
 
@@ -37,6 +39,7 @@ class Register(RegisterModel):
     patron_policy: PatronPolicy = PatronPolicy()
     patron_targets: tuple[PatronTarget, ...] = ()
     export_profiles: tuple[ExportProfile, ...] = ()
+    import_profiles: tuple[ImportProfile, ...] = ()
     account_systems: tuple[AccountSystem, ...] = ()
 
     @model_validator(mode="after")
@@ -47,6 +50,7 @@ class Register(RegisterModel):
             ("patron_sources", [each.code for each in self.patron_sources]),
             ("patron_targets", [each.code for each in self.patron_targets]),
             ("export_profiles", [each.name for each in self.export_profiles]),
+            ("import_profiles", [each.code for each in self.import_profiles]),
         ):
             repeated = sorted({code for code in codes if codes.count(code) > 1})
             if repeated:
@@ -64,6 +68,7 @@ class Register(RegisterModel):
         self._check_patron_sources()
         self._check_patron_targets()
         self._check_export_profiles()
+        self._check_import_profiles()
         return self
 
     def _check_patron_sources(self) -> None:
@@ -86,6 +91,18 @@ class Register(RegisterModel):
             if unknown:
                 raise ValueError(f"export_profiles: {profile.name}: sources: unknown supplier {', '.join(unknown)}")
 
+    def _check_import_profiles(self) -> None:
+        sigels = {each.sigel for each in self.libraries}
+        taken = {each.code for part in (self.suppliers, self.patron_sources, self.patron_targets) for each in part}
+        for profile in self.import_profiles:
+            unknown = sorted(set(profile.libraries) - sigels)
+            if unknown:
+                raise ValueError(f"import_profiles: {profile.code}: libraries: unknown sigel {', '.join(unknown)}")
+            if profile.level_table and profile.level_table not in self.levels.tables:
+                raise ValueError(f"import_profiles: {profile.code}: level_table: no table {profile.level_table!r}")
+            if profile.code in taken | {"catalogue"}:
+                raise ValueError(f"import_profiles: {profile.code}: code: another sender has it")
+
     def _check_patron_targets(self) -> None:
         senders = {each.code for each in self.suppliers} | {each.code for each in self.patron_sources}
         institutions = {each.institution for each in self.patron_sources}
@@ -103,6 +120,16 @@ class Register(RegisterModel):
     def supplier_by_code(self) -> dict[str, Supplier]:
         """Suppliers by code."""
         return {each.code: each for each in self.suppliers}
+
+    @cached_property
+    def import_profile_by_code(self) -> dict[str, ImportProfile]:
+        """Import profiles by code."""
+        return {each.code: each for each in self.import_profiles}
+
+    @cached_property
+    def sender_by_code(self) -> dict[str, Sender]:
+        """Everybody whose records are matched and decided: suppliers and import profiles, by code."""
+        return {**self.supplier_by_code, **self.import_profile_by_code}
 
     @cached_property
     def patron_source_by_code(self) -> dict[str, PatronSource]:

@@ -44,9 +44,9 @@ def rules_of(place: Workplace, row: sa.Row[Any]) -> tuple[ReadingRules, StagingR
     if row.kind == "catalogue":
         reading = ReadingRules.of_catalogue(catalogue.control_number_prefix, origin_note=catalogue.origin_note)
         return reading, StagingRules(LevelReading(levels), LIBRARY)
-    supplier = place.supplier(row.sender)
-    reading = ReadingRules.of_supplier(supplier, origin_note=catalogue.origin_note)
-    return reading, StagingRules(LevelReading(levels, supplier.level_ceiling), supplier.code)
+    sender = place.sender(row.sender)
+    reading = ReadingRules.of_sender(sender, origin_note=catalogue.origin_note)
+    return reading, StagingRules(LevelReading(levels, sender.level_ceiling), sender.code)
 
 
 def read_whole(place: Workplace, rows: Sequence[sa.Row[Any]]) -> dict[int, RowBatch]:
@@ -76,7 +76,7 @@ def _only_batch(place: Workplace, row: sa.Row[Any], size: int) -> RowBatch | Non
         batches = list(
             islice(rows_of_stream(stream, row.name, row.delivery_id, reading, rules, place.unpack_limits, size), 2)
         )
-    if len(batches) != 1 or not keeps_promises(batches[0], row.name, place.supplier(row.sender).file):
+    if len(batches) != 1 or not keeps_promises(batches[0], row.name, place.sender(row.sender).file):
         return None
     return batches[0]
 

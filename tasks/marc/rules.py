@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from schemas.register.suppliers import NormalisationRules, Supplier
+from schemas.register.import_profiles import ImportProfile
+from schemas.register.senders import Sender
+from schemas.register.suppliers import NormalisationRules
 from tasks.marc.charset import Charset
 from tasks.marc.normalise import Normaliser
+from tasks.marc.rewriting import Rewriting
 from tasks.marc.sniffing import Format
 
 
@@ -22,11 +25,14 @@ class ReadingRules:
     """852 $x that begins so is our own mark of a line's owner and not part of the line."""
     takes_owner: bool = False
     """Whether that mark is believed: only in an export of our own catalogue."""
+    profile: ImportProfile | None = None
+    """Of an import: its records are rewritten as MARC 21 has them before anything else is done to them."""
 
     @classmethod
-    def of_supplier(cls, supplier: Supplier, *, origin_note: str = "origin:") -> ReadingRules:
-        """What the register says about a supplier."""
-        return cls(supplier.charset, supplier.normalisation, supplier.formats, origin_note)
+    def of_sender(cls, sender: Sender, *, origin_note: str = "origin:") -> ReadingRules:
+        """What the register says about a supplier, or about an import."""
+        profile = sender if isinstance(sender, ImportProfile) else None
+        return cls(sender.charset, sender.normalisation, sender.formats, origin_note, profile=profile)
 
     @classmethod
     def of_catalogue(cls, own_prefix: str, *, origin_note: str = "origin:") -> ReadingRules:
@@ -50,3 +56,8 @@ class ReadingRules:
     def normaliser(self) -> Normaliser:
         """The normalising rules, made ready."""
         return Normaliser(self.normalisation)
+
+    @cached_property
+    def rewriting(self) -> Rewriting | None:
+        """The rules of an import's profile, made ready; None for records that come as MARC 21 has them."""
+        return None if self.profile is None else Rewriting(self.profile)

@@ -77,6 +77,8 @@ class Stager:
     ) -> None:
         self._rules = rules
         self._normaliser = rules.normaliser
+        self._rewriting = rules.rewriting
+        self._takes_short_way = not encoding and self._rewriting is None
         self._member_no = member_no
         self._position = first_position
         self._encoding = encoding
@@ -90,13 +92,13 @@ class Stager:
     def stage(self, piece: Piece) -> StagedPiece:
         """The next piece, read, normalised, with its facts; an unreadable one with its reason."""
         try:
-            if piece.content[6:7] in _HOLDING_TYPES and not (self._encoding or piece.defect):
+            if self._takes_short_way and piece.content[6:7] in _HOLDING_TYPES and not piece.defect:
                 plain = plain_holding(piece.content, self._rules)
                 if plain is not None:
                     staged = self._placed(piece, plain.facts, plain.link, "utf-8", (), None)
                     self._position += 1
                     return staged
-            read = self._read(piece)
+            read = self._rewritten(self._read(piece))
             kind = read.record.leader[6]
             staged = self._holding(piece, read) if kind in HOLDING_TYPES else self._bib(piece, read)
         except (UnreadableError, UnwritableError) as error:
@@ -119,6 +121,14 @@ class Stager:
         if piece.defect:
             raise UnreadableError(piece.defect)
         return _read_xml(piece.content, self._encoding) if self._encoding else read_iso(piece.content, self._rules)
+
+    def _rewritten(self, read: ReadRecord) -> ReadRecord:
+        """The record as MARC 21 has it, where an import's profile says how."""
+        if self._rewriting is None:
+            return read
+        is_holding = read.record.leader[6] in HOLDING_TYPES
+        record, is_changed, told = (self._rewriting.holding if is_holding else self._rewriting.bib)(read.record)
+        return read._replace(record=record, findings=read.findings + told, is_clean=read.is_clean and not is_changed)
 
     def _bib(self, piece: Piece, read: ReadRecord) -> StagedPiece:
         record, findings = read.record, read.findings
