@@ -167,7 +167,7 @@ def test_a_reverted_delivery_leaves_the_catalogue_as_it_was_and_tells_the_librar
     ran = run(revert, delivery_id)
     assert (ran.value["bibs"], ran.value["holdings"]) == (previewed.value["bibs"], previewed.value["holdings"])
     assert ran.names("send notices") == ["revert one", "prove conservation", "notify reverted", "send notices"]
-    assert (catalogue_content(stocked.warehouse), ran.flow_run.name) == (before, f"delivery-{delivery_id}")
+    assert (catalogue_content(stocked.warehouse), ran.flow_run.name) == (before, f"revert-{delivery_id}")
     again = run(revert, delivery_id)
     assert (again.value["was_reverted"], again.value["bibs"]) == (True, 0)
     with stocked.warehouse.read() as connection:
