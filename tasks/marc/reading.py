@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from schemas.errors import DeliveryRejectedError
 from schemas.marc import Finding, StagedPiece
@@ -17,6 +17,7 @@ from tasks.marc.marcxml import document_of, split_elements
 from tasks.marc.rules import ReadingRules
 from tasks.marc.sniffing import HEAD_BYTES, Format, format_of
 from tasks.marc.staging import Stager
+from tasks.marc.table_rows import is_table, table_pieces
 
 __all__ = ["OpenedDelivery", "ReadingRules", "count_pieces", "open_delivery", "read_delivery", "reread_piece"]
 
@@ -28,7 +29,7 @@ _DOCTYPE = Finding(
 class OpenedDelivery(NamedTuple):
     """A delivery whose first bytes have been looked at: its format, and its pieces, which are read on the way."""
 
-    format: Format
+    format: Format | Literal["csv"]
     encoding: str
     """Of a MARCXML document; empty for ISO2709, where each record has its own."""
     pieces: Iterator[StagedPiece]
@@ -50,6 +51,14 @@ def open_delivery(
     """
     start = stream.tell() if stream.seekable() else None
     try:
+        if rules.stock is not None:
+            stream, found = _looked_for_table(stream)
+            if found:
+                rows = table_pieces(
+                    stream, member_no=member_no, first_position=first_position, rules=rules.stock,
+                    own_prefix=rules.normalisation.own_prefix, file=file,
+                )  # fmt: skip
+                return OpenedDelivery("csv", "", rows)
         kind, encoding, findings, split = _opened(stream, file)
         _check_format(kind, rules, file)
     except DeliveryRejectedError:
@@ -115,6 +124,17 @@ def _opened(stream: BinaryIO, file: str | None) -> _Opened:
     document = document_of(head, file=file)
     findings = (_DOCTYPE,) if document.has_doctype else ()
     return _Opened(kind, document.encoding, findings, split_elements(whole, document.encoding))
+
+
+def _looked_for_table(stream: BinaryIO) -> tuple[BinaryIO, bool]:
+    """Whether it is a table and no MARC, and the stream from its beginning, since it may not be able to seek."""
+    head = _head(stream)
+    whole = io.BufferedReader(_Rejoined(head, stream), 1024 * 1024)
+    try:
+        format_of(head)
+    except DeliveryRejectedError:
+        return whole, is_table(head)
+    return whole, False
 
 
 def _check_format(kind: Format, rules: ReadingRules, file: str | None) -> None:

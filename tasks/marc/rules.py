@@ -12,6 +12,7 @@ from tasks.marc.charset import Charset
 from tasks.marc.normalise import Normaliser
 from tasks.marc.rewriting import Rewriting
 from tasks.marc.sniffing import Format
+from tasks.marc.stock import StockRules
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class ReadingRules:
     """Whether that mark is believed: only in an export of our own catalogue."""
     profile: ImportProfile | None = None
     """Of an import: its records are rewritten as MARC 21 has them before anything else is done to them."""
+    stock: StockRules | None = None
+    """For the stock of joining libraries: whose rows they are. Then the file may be a table as well."""
 
     @classmethod
     def of_sender(cls, sender: Sender, *, origin_note: str = "origin:") -> ReadingRules:
@@ -51,6 +54,12 @@ class ReadingRules:
             drop_heading_links=False,
         )
         return cls("auto", unchanged, origin_note=origin_note, takes_owner=True)
+
+    @classmethod
+    def of_stock(cls, own_prefix: str, stock: StockRules) -> ReadingRules:
+        """For the stock of joining libraries. A 020 without a number stays, so that it can be told."""
+        rules = NormalisationRules(own_prefix=own_prefix, move_non_isbn_to_024=False)
+        return cls("auto", rules, stock=stock)
 
     @cached_property
     def normaliser(self) -> Normaliser:

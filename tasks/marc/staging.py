@@ -21,6 +21,7 @@ from tasks.marc.records import LazyRecord, UnreadableError, UnwritableError
 from tasks.marc.recovery import careful_slices
 from tasks.marc.repairs import has_control_characters, joined, needs_repair, repaired
 from tasks.marc.rules import ReadingRules
+from tasks.marc.stock import bib_of_stock, stock_of_bib, stock_of_holding
 
 KNOWN_LEVELS = frozenset(" 12345678" + "4eijklmuz" + "fghn")
 """leader/17 in MARC 21 and its national forms; any other code is told to the supplier."""
@@ -134,11 +135,17 @@ class Stager:
         record, findings = read.record, read.findings
         rules = self._rules
         number = (record.control("001") or "").strip()
-        holdings = embedded_holdings(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
+        holdings = (
+            embedded_holdings(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
+            if rules.stock is None
+            else stock_of_bib(record, rules.stock)
+        )
         after, is_changed, told = self._normaliser(record)
         if not after.tags:
             after, is_changed = record, False  # nothing but what the rules drop: it is rejected in any case
         facts = bib_facts(after, own_prefix=rules.normalisation.own_prefix, control_number=number)
+        if rules.stock is not None:
+            facts = bib_of_stock(record, facts)
         if facts.encoding_level not in KNOWN_LEVELS:
             told.append(Finding("leader_level_unknown", f"leader/17 is {facts.encoding_level!r}", "LDR"))
         if told:
@@ -153,7 +160,11 @@ class Stager:
 
     def _holding(self, piece: Piece, read: ReadRecord) -> StagedPiece:
         record, rules = read.record, self._rules
-        facts = holding_facts(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
+        facts = (
+            holding_facts(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
+            if rules.stock is None
+            else stock_of_holding(record, rules.stock)
+        )
         link = (record.control("004") or "").strip()
         normalised = None if read.is_clean else assemble(record)
         return self._placed(piece, facts, link, read.charset, tuple(read.findings), normalised)
