@@ -46,7 +46,7 @@ def patron_sync(
         found = preview_changes(files)
         forget_preview(files, uris)
         return summarise_files(source, files, found)
-    notify_patrons(files)
+    notify_patrons(files, source)
     write_out(source)
     send_notices()
     return summarise_files(source, files)

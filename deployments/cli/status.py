@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.quality.overview_figures import SenderNight
     from tasks.warehouse.nights import Night, NightRuns
     from tasks.warehouse.overview import DeliveryLine, Overview, Run, Waiting
+    from tasks.warehouse.read_backs import HeldReadBack
 
 IN_SHORT = ("deliveries", "bibs read", "holdings read", "unreadable")
 """Of a run that took deliveries; what became of their records stands with each delivery."""
@@ -41,6 +42,8 @@ class Status:
     suppliers: tuple[SenderNight, ...]
     feeds: tuple[FeedVerdict, ...]
     overview: Overview
+    read_backs: tuple[HeldReadBack, ...] = ()
+    """Of library systems, that were not used, and after which none was."""
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +72,7 @@ def look(connection: Connection, settings: Settings, newest: int) -> Status:
     from tasks.quality.overview_figures import senders_of
     from tasks.warehouse.nights import nights, runs_of
     from tasks.warehouse.overview import overview
+    from tasks.warehouse.read_backs import held_read_backs
 
     zone, today = ZoneInfo(settings.timezone), settings.business_date()
     (night,) = nights(today, zone, datetime.now(UTC))
@@ -79,6 +83,7 @@ def look(connection: Connection, settings: Settings, newest: int) -> Status:
         suppliers=senders_of(connection, night),
         feeds=tuple(feeds),
         overview=overview(connection, today, newest=newest),
+        read_backs=tuple(held_read_backs(connection)),
     )
 
 
@@ -104,6 +109,7 @@ def document(found: Status, settings: Settings, server: object) -> dict[str, Any
             "suppliers": found.suppliers,
         },
         "feeds": [as_row(each, zone) for each in found.feeds],
+        "read_backs": found.read_backs,
         "overview": found.overview,
     }
 
@@ -161,6 +167,10 @@ def _render_needs(console: Console, settings: Settings, found: Status) -> None:
         rows.append(("runs that failed", number, place.moment(first, settings), None, "see below, then run them again"))
     if wrong:
         rows.append(("feeds not as expected", len(wrong), None, None, "see below, then ask the sender"))
+    if found.read_backs:
+        number, first = len(found.read_backs), found.read_backs[0].taken_at
+        remedy = "see below, then have the library system export its users anew"
+        rows.append(("read-backs not used", number, place.moment(first, settings), None, remedy))
     rows += [
         (name, each.number, place.moment(each.since, settings), each.late or None, remedy)
         for name, each, remedy in waiting
@@ -175,6 +185,9 @@ def _render_needs(console: Console, settings: Settings, found: Status) -> None:
         prose(console, f"! {at} {failed.flow} {failed.subject}".rstrip() + f" failed: {failed.error}")
     for each in wrong:
         prose(console, f"! {_feed_in_words(each, settings)}")
+    for held in found.read_backs:
+        at = place.moment(held.as_of, settings)
+        prose(console, f"! read-back of {held.institution} as of {at} was not used: {held.reason}")
     prose(console, *([] if wrong else [_feeds_in_a_line(found.feeds)]), "")
 
 

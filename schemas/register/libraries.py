@@ -21,8 +21,16 @@ class Library(RegisterModel):
     agreement_from: date = Field(description="First day of its agreement")
     agreement_to: date | None = Field(None, description="Last day; open where missing")
     contact: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail for digests")
+    patron_contact: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="E-mail for what is about its patrons; missing: `contact`"
+    )
     language: str = Field("sv", pattern=r"^[a-z]{2}$", description="Language of its e-mails")
     suppliers: tuple[str, ...] = Field((), description="Suppliers allowed; empty: all with an agreement")
+
+    @property
+    def for_patrons(self) -> str:
+        """Who is told what is about patrons: cataloguers need not know of persons."""
+        return self.patron_contact or self.contact
 
     @property
     def is_visible(self) -> bool:

@@ -202,7 +202,7 @@ def patron_digest(
     is_first = plan_hash is None
     return PatronDigest(
         library_name=library.name if library else source.institution,
-        recipient=library.contact if library else source.contact,
+        recipient=library.for_patrons if library else source.contact,
         language=library.language if library else source.language,
         source_code=source.code,
         source_name=source.name,

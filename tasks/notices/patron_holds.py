@@ -1,4 +1,5 @@
 """A file of persons that is held as a whole: to the operator, who decides, and to its sender, who can put it right.
+So is an export of a library system that is no read-back, to the operator and to the library.
 
 Each is told once a file, whatever is found besides on a later look at it. Classes of change that wait have the form of
 every other hold (holds.py).
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from tasks.notices.holds import NO_PAGES, Pages, decisions
 from tasks.notices.layout import render_html, render_text
@@ -40,11 +42,15 @@ class HeldPatronFile:
     identity: str
     faults: tuple[FileFault, ...]
     plan_hash: str = ""
+    words: Literal["person_file", "read_back"] = "person_file"
+    """Section of the phrases: `read_back` of an export of a library system that is no read-back. Nobody decides it."""
+    is_for_operator: bool = False
+    """Of what nobody decides: whether it goes to the operator all the same."""
 
     @property
     def is_for_sender(self) -> bool:
-        """Whether this goes to the file's sender."""
-        return not self.plan_hash
+        """Whether this goes to who sent the file, and can put it right."""
+        return not (self.plan_hash or self.is_for_operator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,8 @@ def compose_held_file(
 ) -> Message:
     """The e-mail to the operator or to the sender of the file; once a file and recipient."""
     phrases = (book or standard_book()).language(held.language)
-    subject = phrases.say("person_file.subject", source=held.source_name, file=held.file_name)
-    commands, links = ([], []) if held.is_for_sender else decisions(held.plan_hash, pages)
+    subject = phrases.say(f"{held.words}.subject", source=held.source_name, file=held.file_name)
+    commands, links = decisions(held.plan_hash, pages) if held.plan_hash else ([], [])
     values = {
         "subject": subject,
         "held": held,

@@ -23,8 +23,10 @@ from tasks.notices.gathering_patrons import (
     told_as_held,
     untold_files,
 )
+from tasks.notices.gathering_read_backs import untaken_read_backs
 from tasks.notices.holds import NO_PAGES, Pages, compose_held
 from tasks.notices.patron_digest import compose_patron_digest
+from tasks.notices.patron_holds import compose_held_file
 from tasks.notices.patron_lists import FiledLists, file_lists
 from tasks.notices.patron_rejects import FileNotTaken, FileRows, PatronRejects, compose_patron_rejects
 from tasks.notices.telling import NOTICES_LOCK, Teller, key_of, tell_of_holds
@@ -59,6 +61,14 @@ def tell_of_patron_files(
             note_done(connection, [each.delivery_id for each in left], TOLD, teller.clock())
     everything = {*deliveries, *(each.delivery_id for each in files)}
     return counts + tell_of_holds(warehouse, teller, sorted(everything), pages)
+
+
+def tell_of_read_backs(warehouse: Warehouse, teller: Teller, institution: str) -> Counter[str]:
+    """Tell the operator and the library of read-backs that were not used, each once. Returns counts by kind."""
+    with warehouse.write() as connection:
+        found = untaken_read_backs(connection, teller.register, teller.zone, institution)
+        messages = (compose_held_file(each, teller.catalogue_name, teller.sender) for each in found)
+        return teller.queue(connection, messages)
 
 
 def tell_of_held_plans(warehouse: Warehouse, teller: Teller, pages: Pages = NO_PAGES) -> Counter[str]:

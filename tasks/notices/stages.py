@@ -20,7 +20,7 @@ from tasks.notices import telling
 from tasks.notices.filing import file_worklist
 from tasks.notices.gathering_decided import maybe_untold
 from tasks.notices.holds import NO_PAGES, Pages
-from tasks.notices.patron_telling import tell_of_patron_files, tell_of_patron_plan
+from tasks.notices.patron_telling import tell_of_patron_files, tell_of_patron_plan, tell_of_read_backs
 from tasks.notices.queue import send_waiting
 from tasks.notices.sending import SmtpSender, mail_sender
 from tasks.stage import run_id, stage, stage_logger
@@ -77,13 +77,18 @@ def notify_held(deliveries: list[int]) -> Counter[str]:
 
 
 @stage()
-def notify_patrons(deliveries: list[int]) -> Counter[str]:
+def notify_patrons(deliveries: list[int], source: str = "") -> Counter[str]:
     """Queue what sources, libraries and the operator are told of these files of persons; each file once.
 
-    Also puts what was not taken, and what staff have to decide, where the institution finds it.
+    Of the institution of `source` also a read-back that was not used. What was not taken, and what staff have to
+    decide, is put where the institution finds it.
     """
     place = workplace()
-    return tell_of_patron_files(place.warehouse, place.zone, teller_of(place), deliveries, pages_of(run_id()))
+    teller = teller_of(place)
+    told = tell_of_patron_files(place.warehouse, place.zone, teller, deliveries, pages_of(run_id()))
+    if source:
+        told += tell_of_read_backs(place.warehouse, teller, place.patron_source(source).institution)
+    return told
 
 
 @stage()

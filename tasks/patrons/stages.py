@@ -36,6 +36,7 @@ from tasks.plans.plan import GuardedClass
 from tasks.plans.store import resolve, show
 from tasks.stage import run_id, stage, stage_logger
 from tasks.warehouse.ledger import delivery, set_state
+from tasks.warehouse.read_backs import held_read_backs
 from tasks.workplace import Workplace, workplace
 
 
@@ -304,9 +305,12 @@ def summarise_files(source: str, deliveries: list[int], previews: list[PatronSum
     place = workplace()
     with place.warehouse.read() as connection:
         found = previews if previews is not None else summaries(connection, deliveries)
-    if run_id() is not None and found:
+        untaken = held_read_backs(connection, [place.patron_source(source).institution])
+    if run_id() is not None and (found or untaken):
         create_markdown_artifact(
-            as_markdown(f"Patrons of {source}", found), key=f"patrons-{source.lower()}", description="Files of persons"
+            as_markdown(f"Patrons of {source}", found, untaken),
+            key=f"patrons-{source.lower()}",
+            description="Files of persons",
         )
     stopped = [each for each in found if "stopped by an error" in each.reason]
     if stopped:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +12,13 @@ from pygal.style import Style
 from sqlalchemy.engine import Connection
 
 from schemas.outcomes import PlanState
-from schemas.summaries import PATRON_COUNTS, PatronSummary
+from schemas.summaries import PATRON_COUNTS, PatronSummary, totals
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.patrons import raw_patron_file
 from schemas.warehouse.raw import raw_delivery
 from tasks.plans.plan import GuardedClass
 from tasks.warehouse.bulk import id_set
+from tasks.warehouse.read_backs import HeldReadBack
 
 _COLOURS = {
     "created": "#2e7d32", "changed": "#1565c0", "kept": "#78909c", "held": "#f9a825", "quarantined": "#d84315",
@@ -87,19 +87,8 @@ def previewed(summary: PatronSummary, guarded: Sequence[GuardedClass]) -> Patron
     )
 
 
-def totals(found: Sequence[PatronSummary]) -> dict[str, int]:
-    """What a run did in all: `rows created`, `persons moved`, ...; zeros are left out."""
-    counts: Counter[str] = Counter(files=len(found))
-    for each in found:
-        counts[f"files {each.state}"] += 1
-        counts.update({f"rows {name}": number for name, number in each.rows.items()})
-        counts.update({"persons missing": each.missing, "persons moved": each.moved})
-        counts.update({f"held {name}": number for name, number in each.held.items()})
-    return {name: number for name, number in counts.items() if number}
-
-
-def as_markdown(title: str, found: Sequence[PatronSummary]) -> str:
-    """The artifact of a run: a chart and a table of files."""
+def as_markdown(title: str, found: Sequence[PatronSummary], read_backs: Sequence[HeldReadBack] = ()) -> str:
+    """The artifact of a run: a chart, a table of files, and why the last read-backs could not be used."""
     lines = [
         *(f"# {title}", ""),
         *(f"![What became of the rows]({chart_uri(totals(found))})", ""),
@@ -109,6 +98,10 @@ def as_markdown(title: str, found: Sequence[PatronSummary]) -> str:
         *(_row(each) for each in found),
     ]
     reasons = [f"* {each.source}, {each.business_date}: {each.reason}" for each in found if each.reason]
+    reasons += [
+        f"* read-back of {each.institution} as of {each.as_of:%Y-%m-%d %H:%M} UTC was not used: {each.reason}"
+        for each in read_backs
+    ]
     return "\n".join([*lines, *(["", "## What waits, or was not taken", "", *reasons] if reasons else [])])
 
 

@@ -11,6 +11,9 @@ import pytest
 from deployments.sample.patrons import DAYS, PatronDay, PatronFile, Sizes, patron_fortnight
 from schemas.summaries import PatronSummary
 from tasks.library_systems import stages as library_systems
+from tasks.notices.stages import notify_patrons
+from tasks.patrons.summary import as_markdown
+from tasks.warehouse.read_backs import held_read_backs
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.patron_runs import approve_all, content, persons, preview, rows, sync, sync_file
@@ -232,3 +235,20 @@ def test_half_an_export_is_no_read_back(night: Night, fortnight: dict[date, Patr
     assert taken["finding count"] == 1
     assert content(place.warehouse) == before
     assert rows(place.warehouse, "SELECT state FROM core_patron_read_back ORDER BY as_of") == [("used",), ("held",)]
+    assert notify_patrons.fn([], source) == {"held": 2}
+    assert notify_patrons.fn([], source) == {}
+    told = dict(rows(place.warehouse, "SELECT recipient, body_text FROM core_notice"))
+    assert told.keys() == {place.register.catalogue.operator, "circulation@vestmark.example"}
+    assert all("more than 15% away" in text and "samkat plans" not in text for text in told.values())
+    assert not any(
+        each["family_name"] in text for each in persons(place.warehouse, "VEST").values() for text in told.values()
+    )
+    with place.warehouse.read() as connection:
+        (waits,) = held_read_backs(connection)
+        assert (waits.institution, waits.file_name) == ("VEST", f"VEST_{SECOND:%Y%m%d}.xml")
+        assert "was not used" in as_markdown("Patrons", [], [waits])
+    place = night(THIRD)
+    land(place, "VESTALMA", f"VEST_{THIRD:%Y%m%d}.xml", whole)
+    assert not library_systems.take_read_back.fn(source)["finding count"]
+    with place.warehouse.read() as connection:
+        assert held_read_backs(connection) == []
