@@ -78,6 +78,7 @@ core_customer_report = sa.Table(
     count("rows_rejected", "Rows that could not be taken"),
     sa.Column("run_id", sa.Text),
     sa.Column("reported_at", UtcInstant, nullable=False, comment="When it was taken in"),
+    sa.Column("reverted_at", UtcInstant, comment="When it was undone"),
     sa.Index(None, "supplier", "reported_at"),
     comment="One row a file of customers that a supplier reported",
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from schemas.register.register import Register
+from schemas.register.senders import Sender
 from schemas.register.suppliers import Supplier
 
 
@@ -22,18 +23,20 @@ class Admission:
     """Answers for one supplier on one day."""
 
     register: Register
-    supplier: Supplier | None
+    supplier: Sender | None
     """None for an export of the union catalogue itself, which comes in as it is."""
     on: date
     _answers: dict[str, Refusal | None] = field(default_factory=dict)
 
     def supplier_refusal(self) -> Refusal | None:
         """Why nothing of this supplier can be taken, or None."""
-        if self.supplier is None or self.supplier.has_agreement(self.on):
+        if not isinstance(self.supplier, Supplier) or self.supplier.has_agreement(self.on):
             return None
-        name, begins, ended = self.supplier.name, self.supplier.agreement_from, self.supplier.agreement_to
-        when = f"it begins on {begins}" if self.on < begins else f"it ended on {ended}"
-        return Refusal("supplier_without_agreement", f"{name} has no agreement in force on {self.on}: {when}")
+        if self.on < self.supplier.agreement_from:
+            begins = f"the agreement of {self.supplier.name} begins on {self.supplier.agreement_from}"
+            return Refusal("supplier_before_agreement", begins)
+        ended = f"{self.supplier.name} has no agreement in force: it ended on {self.supplier.agreement_to}"
+        return Refusal("supplier_without_agreement", ended)
 
     def refusal(self, sigel: str) -> Refusal | None:
         """Why a holding for `sigel` is refused, or None where it is welcome."""
@@ -41,7 +44,7 @@ class Admission:
             self._answers[sigel] = self.supplier_refusal() or self._library_refusal(sigel, self.supplier)
         return self._answers[sigel]
 
-    def _library_refusal(self, sigel: str, supplier: Supplier | None) -> Refusal | None:
+    def _library_refusal(self, sigel: str, supplier: Sender | None) -> Refusal | None:
         if supplier is None:
             return None
         library = self.register.library_by_sigel.get(sigel)
@@ -53,6 +56,9 @@ class Admission:
         if not library.has_agreement(self.on):
             ended = f"{library.name} has no agreement in force: it ended on {library.agreement_to}"
             return Refusal("library_not_registered", ended)
+        if not isinstance(supplier, Supplier):
+            said = f"the import profile {supplier.code} is not for {library.name}"
+            return None if sigel in supplier.libraries else Refusal("not_in_import_profile", said)
         if library.suppliers and supplier.code not in library.suppliers:
             return Refusal("not_allowed_by_library", f"{library.name} does not take deliveries from {supplier.name}")
         if supplier.libraries and sigel not in supplier.libraries:

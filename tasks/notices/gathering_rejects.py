@@ -33,7 +33,12 @@ MAX_BYTES = 50_000_000
 """Bytes of records that are held at a time, of all deliveries of a run together."""
 ROWS_AT_ONCE = 50
 
-WHOLE_FILE_RULES = ("delivery_rejected", "name_promise_broken", "supplier_without_agreement")
+WHOLE_FILE_RULES = (
+    "delivery_rejected",
+    "name_promise_broken",
+    "supplier_before_agreement",
+    "supplier_without_agreement",
+)
 """Rules that end every record of a delivery alike."""
 
 

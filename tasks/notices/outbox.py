@@ -89,6 +89,14 @@ def render_email(message: Message, catalogue_name: str, sender: str, date: datet
     return email
 
 
+def is_address(text: str) -> bool:
+    """Whether an e-mail can be sent to `text`: one plain address with a domain that has a dot."""
+    try:
+        return "." in _address(text, "recipient").domain.strip(".")
+    except AddressError:
+        return False
+
+
 def _address(text: str, whose: str, display_name: str = "") -> Address:
     """One plain address, `name@domain`. Line ends, lists and comments are refused, whatever stored them."""
     local, at, domain = text.partition("@")

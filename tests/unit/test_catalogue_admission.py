@@ -34,7 +34,7 @@ def test_a_registered_library_takes_what_a_supplier_with_an_agreement_sends() ->
     ("values", "rule"),
     [
         ({"agreement_to": date(2025, 3, 13)}, "supplier_without_agreement"),
-        ({"agreement_from": date(2025, 3, 15)}, "supplier_without_agreement"),
+        ({"agreement_from": date(2025, 3, 15)}, "supplier_before_agreement"),
         ({"agreement_to": DAY, "agreement_from": DAY}, None),
         ({"libraries": ("LUNV",)}, "not_a_customer"),
         ({"libraries": ("LUNV", "SOLB")}, None),
