@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import model_validator
 
 from schemas.register.account_rules import AccountSystem
+from schemas.register.account_sources import AccountSource
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile
@@ -41,6 +42,7 @@ class Register(RegisterModel):
     export_profiles: tuple[ExportProfile, ...] = ()
     import_profiles: tuple[ImportProfile, ...] = ()
     account_systems: tuple[AccountSystem, ...] = ()
+    account_sources: tuple[AccountSource, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Register:
@@ -50,6 +52,7 @@ class Register(RegisterModel):
             ("patron_sources", [each.code for each in self.patron_sources]),
             ("patron_targets", [each.code for each in self.patron_targets]),
             ("export_profiles", [each.name for each in self.export_profiles]),
+            ("account_sources", [each.code for each in self.account_sources]),
             ("import_profiles", [each.code for each in self.import_profiles]),
         ):
             repeated = sorted({code for code in codes if codes.count(code) > 1})
@@ -67,6 +70,7 @@ class Register(RegisterModel):
                 raise ValueError(f"suppliers: {supplier.code}: level_table: no table {supplier.level_table!r}")
         self._check_patron_sources()
         self._check_patron_targets()
+        self._check_account_sources()
         self._check_export_profiles()
         self._check_import_profiles()
         return self
@@ -116,6 +120,17 @@ class Register(RegisterModel):
                 raise ValueError(f"patron_targets: {target.code}: institution: {target.institution} has one already")
             taken.add(target.institution)
 
+    def _check_account_sources(self) -> None:
+        senders = {each.code for each in (*self.suppliers, *self.patron_sources, *self.patron_targets)}
+        sigels, systems = {each.sigel for each in self.libraries}, {each.code for each in self.account_systems}
+        for source in self.account_sources:
+            if source.code in senders:
+                raise ValueError(f"account_sources: {source.code}: code: a sender has it, and its landing folder, too")
+            if source.system not in systems:
+                raise ValueError(f"account_sources: {source.code}: system: no rules of {source.system} in account_rules")
+            if source.library and source.library not in sigels:
+                raise ValueError(f"account_sources: {source.code}: library: unknown sigel {source.library}")
+
     @cached_property
     def supplier_by_code(self) -> dict[str, Supplier]:
         """Suppliers by code."""
@@ -130,6 +145,11 @@ class Register(RegisterModel):
     def sender_by_code(self) -> dict[str, Sender]:
         """Everybody whose records are matched and decided: suppliers and import profiles, by code."""
         return {**self.supplier_by_code, **self.import_profile_by_code}
+
+    def for_sender(self, code: str) -> Register:
+        """The register as it holds for a sender's records: an import may be matched by rules of its own."""
+        profile = self.import_profile_by_code.get(code)
+        return self if profile is None else self.model_copy(update={"matching": profile.matching.over(self.matching)})
 
     @cached_property
     def patron_source_by_code(self) -> dict[str, PatronSource]:
@@ -147,6 +167,11 @@ class Register(RegisterModel):
         return {each.code: each for each in self.account_systems}
 
     @cached_property
+    def account_source_by_code(self) -> dict[str, AccountSource]:
+        """Senders of files about accounts by code."""
+        return {each.code: each for each in self.account_sources}
+
+    @cached_property
     def files_by_sender(self) -> dict[str, FileRules]:
         """How the files of everybody who may drop some are taken, by the name of the folder."""
         patrons = {each.code: FileRules(marker=each.file.manifest) for each in self.patron_sources}
@@ -155,7 +180,8 @@ class Register(RegisterModel):
             for each in self.patron_targets
             if each.kind == "alma_files"
         }
-        return {each.code: each.file for each in self.suppliers} | patrons | exports
+        accounts = {each.code: FileRules(marker=each.marker) for each in self.account_sources}
+        return {each.code: each.file for each in self.suppliers} | patrons | exports | accounts
 
     @cached_property
     def patron_target_by_institution(self) -> dict[str, PatronTarget]:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from schemas.outcomes import Editor
 from schemas.register.levels import ALL_LEVELS, LevelPolicy, LevelTable
-from schemas.register.suppliers import Supplier
+from schemas.register.senders import Sender
 
 _XML_LEADER = re.compile(rb"(<(?:\w+:)?leader[^>]*>.{17})(.)", re.DOTALL)
 
@@ -82,7 +82,7 @@ class OverlayDecision:
 
 
 def may_replace(
-    level: str, sent_at_name: str | None, existing: ExistingBib, supplier: Supplier, policy: LevelPolicy
+    level: str, sent_at_name: str | None, existing: ExistingBib, supplier: Sender, policy: LevelPolicy
 ) -> OverlayDecision:
     """Decide an overlay: protection first, then the level table of the supplier.
 
@@ -107,7 +107,7 @@ def may_replace(
 
 
 def _equal_levels(
-    sent_at_name: str | None, existing: ExistingBib, supplier: Supplier, table: LevelTable, names: str
+    sent_at_name: str | None, existing: ExistingBib, supplier: Sender, table: LevelTable, names: str
 ) -> OverlayDecision:
     if existing.source != supplier.code or not table.same_source_replaces_equal:
         return OverlayDecision(False, "kept_equal_level", f"{names}: equal, and another source made the record")

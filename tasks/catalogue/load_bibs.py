@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, RecordType
-from schemas.register.suppliers import Supplier
+from schemas.register.senders import Sender
 from schemas.warehouse.core import core_match, core_review
 from schemas.warehouse.raw import raw_progress, raw_record
 from schemas.warehouse.stage import stage_match
@@ -32,6 +32,7 @@ from tasks.catalogue.bib_store import (
     standing_bibs,
     write_versions,
 )
+from tasks.catalogue.import_rules import NOT_CREATED, not_created
 from tasks.catalogue.levels import ExistingBib, OverlayDecision, may_replace
 from tasks.catalogue.loading import Loading, guard_rule
 from tasks.catalogue.outcomes import OutcomeRow, write_created_bibs, write_outcomes
@@ -176,6 +177,7 @@ def load_wave(
 ) -> list[OutcomeRow]:
     """Load bibs that share no number; writes and returns their outcomes. `succeeds`: earlier outcomes are there."""
     refusal = loading.admission.supplier_refusal()
+    unwanted = not_created(connection, loading, [each.position for each in wave if _is_found_new(each)])
     outcomes: list[OutcomeRow] = []
     new: list[Waiting] = []
     matched: list[Waiting] = []
@@ -186,6 +188,8 @@ def load_wave(
             outcomes.append(_outcome(each, BibOutcome.REJECTED, refusal.rule, refusal.reason))
         elif each.ending == "reject":
             outcomes.append(_outcome(each, BibOutcome.REJECTED, each.rule, each.reason))
+        elif each.ending == "new" and each.position in unwanted:
+            outcomes.append(_outcome(each, BibOutcome.REJECTED, *NOT_CREATED))
         elif each.ending == "new" and "bib_create" in loading.held_classes:
             reason = "more bibs would be created than the guard lets through"
             outcomes.append(_outcome(each, BibOutcome.REVIEW, guard_rule("bib_create"), reason))
@@ -206,6 +210,11 @@ def load_wave(
 
 def _outcome(each: Waiting, outcome: BibOutcome, rule: str, reason: str) -> OutcomeRow:
     return OutcomeRow(each.position, 0, RecordType.BIB, outcome, rule, reason)
+
+
+def _is_found_new(each: Waiting) -> bool:
+    """Whether matching says that the catalogue lacks it; a cataloguer who says so has the last word."""
+    return each.ending == "new" and not each.rule.startswith("decided_")
 
 
 def _is_plain(each: OutcomeRow) -> bool:
@@ -300,7 +309,9 @@ def _new_versions(
     return versions
 
 
-def _decide(each: Waiting, loading: Loading, supplier: Supplier, bib: ExistingBib) -> OverlayDecision:
+def _decide(each: Waiting, loading: Loading, supplier: Sender, bib: ExistingBib) -> OverlayDecision:
+    if loading.profile is not None and not loading.profile.overlay:
+        return OverlayDecision(False, "kept_by_profile", "the import replaces no bib of the catalogue")
     decision = may_replace(each.encoding_level, loading.sent_at_name, bib, supplier, loading.register.levels)
     if decision.replaces and "bib_replace" in loading.held_classes:
         return OverlayDecision(

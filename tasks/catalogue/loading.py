@@ -9,8 +9,9 @@ from functools import cached_property
 from sqlalchemy.engine import Connection
 
 from schemas.outcomes import Editor
+from schemas.register.import_profiles import ImportProfile
 from schemas.register.register import Register
-from schemas.register.suppliers import Supplier
+from schemas.register.senders import Sender
 from tasks.catalogue.admission import Admission
 from tasks.catalogue.bib_store import Change
 from tasks.catalogue.holding_lines import LineRule, supplier_lines, whole_holding
@@ -27,10 +28,13 @@ def guard_rule(change_class: str) -> str:
 
 @dataclass(frozen=True)
 class Loading:
-    """A delivery and the policy it is loaded by. `supplier` is None for an export of the union catalogue."""
+    """A delivery and the policy it is loaded by. `supplier` is None for an export of the union catalogue.
+
+    It may be an import profile as well: a member's own base is loaded as a supplier's delivery is.
+    """
 
     delivery_id: int
-    supplier: Supplier | None
+    supplier: Sender | None
     register: Register
     sent_at_name: str | None
     today: date
@@ -42,6 +46,11 @@ class Loading:
     def source(self) -> str:
         """What bibs and numbers of this delivery are said to come from."""
         return CATALOGUE if self.supplier is None else self.supplier.code
+
+    @property
+    def profile(self) -> ImportProfile | None:
+        """The profile of an import; None for every other delivery."""
+        return self.supplier if isinstance(self.supplier, ImportProfile) else None
 
     @property
     def own_prefix(self) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from schemas.errors import UsageError
 from schemas.outcomes import BibOutcome, DeliveryState, HoldingOutcome
 from schemas.register.catalogue import CatalogueRules
+from schemas.register.senders import RECORD_KINDS
 from schemas.warehouse.core import core_outcome, core_review
 from schemas.warehouse.stage import stage_bib, stage_holding
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
@@ -88,7 +89,7 @@ def _undo_holdings(
     connection: Connection, row: sa.Row[Any], rows: Sequence[sa.Row[Any]], now: datetime
 ) -> tuple[RevertReport, tuple[str, ...]]:
     """Holdings back to what they were; also the libraries for which something changes."""
-    owner = row.sender if row.kind == "supplier" else None
+    owner = row.sender if row.kind in RECORD_KINDS else None
     open_rows = [each for each in rows if each.outcome not in (HoldingOutcome.REFUSED, HoldingOutcome.REJECTED)]
     changed = {each.holding_id for each in open_rows if each.version is not None}
     report = revert_holdings(connection, row.delivery_id, changed, owner, now)

@@ -54,8 +54,8 @@ def loading_of(place: Workplace, row: sa.Row[Any], held_classes: frozenset[str] 
     """How the delivery of this ledger row is loaded."""
     return Loading(
         delivery_id=row.delivery_id,
-        supplier=None if row.kind == "catalogue" else place.supplier(row.sender),
-        register=place.register,
+        supplier=None if row.kind == "catalogue" else place.sender(row.sender),
+        register=place.register.for_sender(row.sender),
         sent_at_name=row.sent_at_name,
         today=place.today,
         now=place.now,
@@ -115,7 +115,7 @@ def _stage(place: Workplace, row: sa.Row[Any], dask: str | None) -> Counter[str]
     verify: Callable[[sa.Connection], None] | None = None
     reading, rules = rules_of(place, row)
     if row.kind != "catalogue":
-        supplier = place.supplier(row.sender)
+        supplier = place.sender(row.sender)
         verify = functools.partial(require_promises, delivery_id=row.delivery_id, name=row.name, rules=supplier.file)
     with place.warehouse.read() as connection:
         uri = row.uri if row.is_preview else original(place.zone, connection, row)

@@ -25,7 +25,7 @@ def match_on_isbn(deliveries: list[int]) -> Counter[str]:
         return match_delivery(
             place.warehouse,
             row.delivery_id,
-            place.register.matching,
+            place.register.for_sender(row.sender).matching,
             chunk_records=place.settings.chunk_records,
             now=place.now,
             second_process=place.settings.second_process,
@@ -35,7 +35,7 @@ def match_on_isbn(deliveries: list[int]) -> Counter[str]:
         return match_small(
             place.warehouse,
             {row.delivery_id: row.received_at for row in rows},
-            place.register.matching,
+            place.register.for_sender(rows[0].sender).matching,  # a run takes one sender's deliveries
             chunk_records=place.settings.chunk_records,
             now=place.now,
         )

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.expectations import EXPECTATIONS, Expectation, RowSet
 from schemas.register.register import Register
-from schemas.register.suppliers import Supplier
+from schemas.register.senders import Sender
 from schemas.warehouse.raw import raw_check
 from tasks.quality.judged import Judged, judged, keep_judged
 from tasks.quality.tally import Tally, read_tallies
@@ -58,7 +58,7 @@ class CheckResult:
 class Judgement:
     """What a delivery is judged by: the supplier's limits, and the values that the register allows."""
 
-    supplier: Supplier
+    supplier: Sender
     sigels: frozenset[str]
     levels: frozenset[str]
 
@@ -75,7 +75,7 @@ class Judgement:
         return float(getattr(self.supplier.quality, expectation.limit))
 
 
-def judgement_for(supplier: Supplier, register: Register) -> Judgement:
+def judgement_for(supplier: Sender, register: Register) -> Judgement:
     """What the deliveries of `supplier` are judged by."""
     table = register.levels.tables[supplier.level_table or "default"]
     levels = {*table.replaces, *"".join(table.replaces.values()), *table.read_as}
@@ -83,7 +83,7 @@ def judgement_for(supplier: Supplier, register: Register) -> Judgement:
 
 
 def check_deliveries(
-    connection: Connection, delivery_ids: Collection[int], supplier: Supplier, register: Register
+    connection: Connection, delivery_ids: Collection[int], supplier: Sender, register: Register
 ) -> dict[int, list[CheckResult]]:
     """Judge staged deliveries of one supplier and store the results in `raw_check`; the same again changes nothing.
 
@@ -107,9 +107,7 @@ def _kept(tally: Tally, judgement: Judgement) -> Judged:
     )
 
 
-def check_delivery(
-    connection: Connection, delivery_id: int, supplier: Supplier, register: Register
-) -> list[CheckResult]:
+def check_delivery(connection: Connection, delivery_id: int, supplier: Sender, register: Register) -> list[CheckResult]:
     """Judge one staged delivery; see `check_deliveries`."""
     return check_deliveries(connection, [delivery_id], supplier, register)[delivery_id]
 

@@ -27,7 +27,7 @@ RULE_PLACE = {
 
 WRITTEN_ELSEWHERE = {
     "delivery_rejected", "no_candidate", "no_candidate_fits", "decided_new", "decided_match", "decided_reject",
-    "lines_added", "lines_replaced", "reverted",
+    "lines_added", "lines_replaced", "reverted", "not_in_catalogue",
 }  # fmt: skip
 """Rules that come from another area, are put together, or stand in a variable."""
 
