@@ -56,7 +56,7 @@ def holding_rules(*outcomes: HoldingOutcome) -> set[str]:
 
 def test_every_refusal_of_the_register_has_words_for_library_and_supplier() -> None:
     rules = first_words("catalogue", "Refusal")
-    assert len(rules) == 7
+    assert len(rules) == 8
     for section in ("reason", "fault", "remedy"):
         assert {f"{section}.{rule}" for rule in rules} <= PHRASES.phrases.keys()
 
