@@ -16,6 +16,8 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade 'pip>=24.1'
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@# Where Python may not write beside the sources, each command would compile them anew.
+	@$(BIN)/python -m compileall -q config deployments flows schemas tasks tests
 	@touch $(READY)
 
 install: $(READY)  ## create the environment in .venv

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -230,12 +231,19 @@ def variable_of(name: str) -> str:
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment, anew at each call.
+    """Read the settings from the environment as it is at this call.
 
     Raises `ConfigurationError` for a wrong value, and for a `SAMKAT_` variable that no setting knows: a typing
     mistake in a variable's name would otherwise quietly mean the default.
     """
-    _refuse_unknown_variables(os.environ)
+    ours = sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX))
+    return _settings_of(tuple(ours), os.getcwd())
+
+
+@lru_cache(maxsize=8)
+def _settings_of(environment: tuple[tuple[str, str], ...], folder: str) -> Settings:
+    """Every stage of a run asks; the same variables in the same folder are judged once."""
+    _refuse_unknown_variables(dict(environment))
     try:
         return Settings()
     except ValidationError as error:

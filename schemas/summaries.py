@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol, runtime_checkable
 
 BIB_COUNTS = ("read", "created", "replaced", "kept", "review", "rejected")
 HOLDING_COUNTS = ("read", "created", "updated", "unchanged", "deleted", "waiting", "refused", "rejected")
+
+
+@runtime_checkable
+class RunSummary(Protocol):
+    """One of the things that a run was about, as the run's end tells it."""
+
+    @property
+    def name(self) -> str:
+        """Of a file, a source or a system."""
+
+    @property
+    def reason(self) -> str:
+        """Why it waits or was rejected, in words; empty where all went on."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to decide before it goes on."""
+
+    @property
+    def tally(self) -> Counter[str]:
+        """What it adds to the totals of its run: number by what was counted."""
+
+
+def totals(found: Iterable[RunSummary]) -> dict[str, int]:
+    """What a run did in all, for its log and `samkat status`; zeros are left out."""
+    counts: Counter[str] = Counter()
+    for each in found:
+        counts.update(each.tally)
+    return dict(+counts)
 
 
 @dataclass(frozen=True)
@@ -37,6 +69,14 @@ class DeliverySummary:
     def is_waiting(self) -> bool:
         """Whether something of it waits for a person: the whole delivery, or a bib in review."""
         return self.is_held or bool(self.bibs.get("review") or self.holdings.get("waiting"))
+
+    @property
+    def tally(self) -> Counter[str]:
+        """`bibs created`, `holdings refused`, ..."""
+        bibs = {f"bibs {name}": number for name, number in self.bibs.items()}
+        holdings = {f"holdings {name}": number for name, number in self.holdings.items()}
+        place = {"deliveries": 1, "unreadable": self.records_unreadable, f"deliveries {self.state}": 1}
+        return Counter(place | bibs | holdings)
 
 
 PATRON_COUNTS = ("read", "unchanged", "created", "changed", "kept", "held", "quarantined", "rejected")
@@ -72,6 +112,13 @@ class PatronSummary:
         """Whether a person has to decide: about the file, or about a class of its changes."""
         return self.state == "held" or bool(self.held)
 
+    @property
+    def tally(self) -> Counter[str]:
+        """`rows created`, `persons moved`, ..."""
+        rows = {f"rows {name}": number for name, number in self.rows.items()}
+        persons = {"persons missing": self.missing, "persons moved": self.moved}
+        return Counter({"files": 1, f"files {self.state}": 1} | rows | persons | _held(self.held))
+
 
 UPDATE_COUNTS = ("created", "changed", "unchanged", "held", "refused")
 
@@ -100,6 +147,11 @@ class UpdateSummary:
     def is_held(self) -> bool:
         """Whether a person has to decide."""
         return bool(self.held)
+
+    @property
+    def tally(self) -> Counter[str]:
+        """`created`, `held merge`, ..."""
+        return Counter(self.updates | _held(self.held))
 
 
 @dataclass(frozen=True)
@@ -134,3 +186,13 @@ class AccountSummary:
     def reason(self) -> str:
         """Why it waits, in words."""
         return "; ".join(filter(None, [*self.held.values(), self.trouble]))
+
+    @property
+    def tally(self) -> Counter[str]:
+        """Actions, letters and what waits."""
+        waiting = {"held": len(self.held), "waiting for the system": int(bool(self.trouble))}
+        return Counter(self.counts) + Counter(waiting)
+
+
+def _held(classes: dict[str, int]) -> dict[str, int]:
+    return {f"held {name}": number for name, number in classes.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Final, Literal, TypeAlias, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
@@ -175,8 +175,10 @@ class AccountSystem(RegisterModel):
 
     @model_validator(mode="after")
     def _agreed(self) -> AccountSystem:
-        if self.zone not in available_timezones():
-            raise ValueError(f"zone: {self.zone!r} is not a time zone")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"zone: {self.zone!r} is not a time zone") from None
         codes = [each.code for each in self.roles]
         twice = sorted({each for each in codes if codes.count(each) > 1})
         if twice:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -12,20 +12,10 @@ from sqlalchemy.engine import Connection
 
 from schemas.summaries import AccountSummary
 from schemas.warehouse.accounts import core_account, core_account_action, core_account_sweep
-from tasks.accounts.ending import add_months
+from tasks.months import add_months
 
 MOST_ROWS = 500
 BAR = 20
-
-
-def totals(summaries: Iterable[AccountSummary]) -> dict[str, Any]:
-    """Counts over all systems, for the log and `samkat status`."""
-    found: Counter[str] = Counter()
-    for each in summaries:
-        found.update(each.counts)
-        found["held"] += len(each.held)
-        found["waiting for the system"] += bool(each.trouble)
-    return dict(+found)
 
 
 def sweep_table(connection: Connection, sweep_ids: Sequence[int]) -> list[dict[str, Any]]:

@@ -181,15 +181,6 @@ def forget(connection: Connection, policy: PatronPolicy, now: datetime) -> Count
     return Counter({"receipts forgotten": gone, "plans lapsed": len(lapsed)})
 
 
-def totals(found: Sequence[UpdateSummary]) -> dict[str, int]:
-    """What was reported in all; zeros are left out."""
-    counts: Counter[str] = Counter()
-    for each in found:
-        counts.update(each.updates)
-        counts.update({f"held {name}": number for name, number in each.held.items()})
-    return {name: number for name, number in counts.items() if number}
-
-
 def as_markdown(found: Sequence[UpdateSummary]) -> str:
     """The artifact of a report: counts by institution and outcome, and no person."""
     lines = [

@@ -28,9 +28,6 @@ from tasks.quality.docs_index import INDEX
 from tasks.quality.docs_shelf import shelf_of
 from tasks.quality.gate import check_deliveries as judge_deliveries
 from tasks.quality.hold import Passage, pass_or_hold
-from tasks.quality.overview_figures import figures
-from tasks.quality.overview_page import Setting, as_html
-from tasks.quality.overview_page import as_markdown as overview_as_markdown
 from tasks.quality.stored_counts import prove_and_count
 from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage, stage_logger
@@ -163,6 +160,11 @@ def _start_in_background(place: Workplace) -> Counter[str]:
 @stage()
 def write_overview() -> Counter[str]:
     """Make the page of last night and put it into `reports/overview/` of the landing zone, dated and as the latest."""
+    # Charts are for the one run a night that draws them: the others start sooner without.
+    from tasks.quality.overview_figures import figures
+    from tasks.quality.overview_page import Setting, as_html
+    from tasks.quality.overview_page import as_markdown as overview_as_markdown
+
     place = workplace()
     zone = ZoneInfo(place.settings.timezone)
     with place.warehouse.read() as connection:

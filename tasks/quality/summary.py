@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from pygal.style import Style
 from sqlalchemy.engine import Connection
 
-from schemas.summaries import BIB_COUNTS, HOLDING_COUNTS, DeliverySummary
+from schemas.summaries import BIB_COUNTS, HOLDING_COUNTS, DeliverySummary, totals
 from schemas.warehouse.raw import raw_delivery
 from tasks.warehouse.bulk import id_set
 
@@ -56,17 +55,6 @@ def _summary(row: sa.Row[Any], preview: Mapping[str, int] | None) -> DeliverySum
         bibs=counted("bib", BIB_COUNTS),
         holdings=counted("holding", HOLDING_COUNTS),
     )
-
-
-def totals(found: Sequence[DeliverySummary]) -> dict[str, int]:
-    """What a run did in all: `bibs created`, `holdings refused`, ...; zeros are left out."""
-    counts: Counter[str] = Counter(deliveries=len(found))
-    for each in found:
-        counts["unreadable"] += each.records_unreadable
-        counts[f"deliveries {each.state}"] += 1
-        counts.update({f"bibs {name}": number for name, number in each.bibs.items()})
-        counts.update({f"holdings {name}": number for name, number in each.holdings.items()})
-    return {name: number for name, number in counts.items() if number}
 
 
 def as_markdown(title: str, found: Sequence[DeliverySummary], docs_index: str = "") -> str:

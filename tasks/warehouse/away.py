@@ -6,11 +6,11 @@ and its turn, waits here.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -34,8 +34,14 @@ def is_passing(error: BaseException) -> bool:
         return away and not _is_refused(error)
     if isinstance(error, sa.exc.TimeoutError):
         return True  # every connection of the pool is in use, as when many wait for a server that is away
-    # COPY is spoken to the driver itself, so its errors come bare. Connections and time-outs are OSErrors, too.
-    return isinstance(error, psycopg.OperationalError | OSError) and not _is_refused(error)
+    # Connections and time-outs are OSErrors, too.
+    return (isinstance(error, OSError) or _is_of_driver(error)) and not _is_refused(error)
+
+
+def _is_of_driver(error: BaseException) -> bool:
+    """COPY is spoken to PostgreSQL's driver itself, so its errors come bare; on SQLite nobody has imported it."""
+    driver = sys.modules.get("psycopg")
+    return driver is not None and isinstance(error, driver.OperationalError)
 
 
 def _is_refused(error: BaseException) -> bool:

@@ -23,9 +23,10 @@ from config.reading import read_register
 from config.settings import SAMPLE_REGISTER
 from schemas.register.patron_limits import PatronChange, PatronGuards, PatronLimit
 from schemas.register.register import Register
+from schemas.summaries import totals
 from tasks.patrons.applying import PATRONS_LOCK
 from tasks.patrons.instant import BACKLOG, Instant, carry_out, carry_out_waiting, instant_of
-from tasks.patrons.instant_batch import as_markdown, carry_out_decided, forget, report, totals
+from tasks.patrons.instant_batch import as_markdown, carry_out_decided, forget, report
 from tasks.patrons.instant_many import carry_out_many
 from tasks.patrons.instant_reading import Method, addressed_id, only_ids, read_body
 from tasks.patrons.receipts import Asked, KeyTakenError, Receipt, find_receipt
