@@ -93,7 +93,7 @@ def revert_persons(delivery_id: int, *, dry_run: bool = False) -> dict[str, obje
     place = workplace()
     try:
         with place.warehouse.write(PATRONS_LOCK) as connection:
-            done = revert_file(connection, delivery_id, place.now)
+            done = revert_file(connection, delivery_id, place.now, place.today)
             if dry_run:
                 raise _OnlyLookingError
     except _OnlyLookingError:

@@ -112,6 +112,7 @@ def _save(
         run_id=run_id,
         delivery_id=file.delivery_id,
         now=now,
+        day=file.day,
         policy_version=file.policy.version,
         plan_hash=plan_hash,
     ).person_ids

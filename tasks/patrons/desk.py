@@ -240,7 +240,7 @@ def _carry_out(desk: AtTheDesk, institution: str, text: str, plan: Callable[[Per
         if planned.is_quiet:
             return Done(person_id, version, run_id)
         planned = replace(planned, changes=tuple(_signed(each, desk.by) for each in planned.changes))
-        save_plans(connection, [planned], run_id=run_id, delivery_id=None, now=desk.now)
+        save_plans(connection, [planned], run_id=run_id, delivery_id=None, now=desk.now, day=desk.occasion.day)
         return Done(person_id, version, run_id, planned.changes)
 
 

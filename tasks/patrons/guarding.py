@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -44,7 +44,7 @@ def guard_file(
     scope = f"{file.institution}:{file.source.code}"
     if is_stage_done(connection, file.delivery_id, GUARD):
         return [], held_classes(connection, file.delivery_id)
-    guarded = guard_plan(planned_changes(connection, file, now), ground(connection, file), file.policy.guards)
+    guarded = guard_plan(planned_changes(connection, file), ground(connection, file), file.policy.guards)
     held = [each for each in guarded if each.is_held]
     if not is_preview:
         plan = plan_hash(each.planned for each in held) if held else None
@@ -82,14 +82,14 @@ def held_classes(connection: Connection, delivery_id: int) -> frozenset[PatronCh
     return frozenset(cast(PatronChange, each) for each in rows.scalars())
 
 
-def planned_changes(connection: Connection, file: PlanningFile, now: datetime) -> list[PlannedChange]:
+def planned_changes(connection: Connection, file: PlanningFile) -> list[PlannedChange]:
     """The guarded classes of the plan of a file, counted in persons."""
     lines: dict[str, list[str]] = defaultdict(list)
     for classes, key, plan in _planned(connection, file.delivery_id):
         line = f"{key} {hashlib.sha256((plan or '').encode()).hexdigest()}"
         for change in classes.split(","):
             lines[change].append(line)
-    before = _unasked_before(connection, file, now)
+    before = _unasked_before(connection, file)
     return [
         PlannedChange(change, len(lines[change]), before.get(change, 0), digest_of(lines[change]))
         for change in PATRON_CHANGES
@@ -129,25 +129,40 @@ def ground(connection: Connection, file: PlanningFile) -> PlanGround:
     return PlanGround(file.source.code, file.institution, file.day, population, file.failed_rows)
 
 
-def _unasked_before(connection: Connection, file: PlanningFile, now: datetime) -> dict[str, int]:
-    """Persons by class to whom a change was made unasked within the days over which the limit adds up."""
+def _unasked_before(connection: Connection, file: PlanningFile) -> dict[str, int]:
+    """Persons by class to whom a change was made unasked within the days over which the limit adds up.
+
+    What a file did counts on the file's own day, also where a past day is taken later; what came from no file (instant
+    updates, erasing) on the day on which it was done.
+    """
     longest = max(file.policy.guards.limit_of(change).sum_days for change in PATRON_CHANGES)
-    change, change_class = core_patron_change, core_patron_change.c["class"]
+    change, change_class, of_file = core_patron_change, core_patron_change.c["class"], raw_patron_file.c.business_date
+    first = file.day - timedelta(days=longest)
     rows = connection.execute(
-        sa.select(change_class, change.c.person_id, sa.type_coerce(sa.func.max(change.c.changed_at), UtcInstant))
+        sa.select(
+            change_class,
+            change.c.person_id,
+            sa.func.max(of_file),
+            sa.type_coerce(sa.func.max(change.c.changed_at), UtcInstant),
+        )
+        .outerjoin(raw_patron_file, raw_patron_file.c.delivery_id == change.c.delivery_id)
         .where(
             change.c.institution == file.institution,
             change_class != "",
-            change.c.changed_at > now - timedelta(days=longest),
+            sa.or_(
+                sa.and_(of_file > first, of_file <= file.day),
+                sa.and_(of_file.is_(None), change.c.changed_at > datetime.combine(first, time(), UTC)),
+            ),
             change.c.decision == "applied",
             change.c.plan_hash.is_(None),
             change.c.reverted_at.is_(None),
             change.c.source.in_([file.source.code, ""]),
         )
-        .group_by(change_class, change.c.person_id)
+        .group_by(change_class, change.c.person_id, of_file.is_(None))
     )
-    counts: dict[str, int] = defaultdict(int)
-    for name, _, last in rows:
+    persons: dict[str, set[int]] = defaultdict(set)
+    for name, person_id, day, at in rows:
         days = file.policy.guards.limit_of(name).sum_days
-        counts[name] += bool(days and last > now - timedelta(days=days))
-    return counts
+        if days and (day or at.date()) > file.day - timedelta(days=days):
+            persons[name].add(person_id)
+    return {name: len(some) for name, some in persons.items()}

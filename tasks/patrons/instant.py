@@ -234,6 +234,7 @@ def _save(
         run_id=f"receipt-{receipt_id}",
         delivery_id=None,
         now=now,
+        day=instant.ground.day,
         policy_version=instant.ground.policy.version,
         plan_hash=plan_hash,
     )

@@ -223,6 +223,7 @@ def _of_source(connection: Connection, instant: Instant, code: str, ones: Sequen
         run_ids=[f"receipt-{each.one.receipt_id}" for each in plans],
         delivery_id=None,
         now=now,
+        day=ground.day,
         policy_version=ground.policy.version,
     )
     for each, person_id in zip(plans, saved.person_ids, strict=True):

@@ -37,7 +37,7 @@ def merge_two(
         return None
     plans = plan_merge(survivor, merged, done.moved, occasion, by)
     merge_id = take_id(connection, "patron_merge")
-    save_plans(connection, plans, run_id=f"merge:{merge_id}", delivery_id=None, now=now)
+    save_plans(connection, plans, run_id=f"merge:{merge_id}", delivery_id=None, now=now, day=occasion.day)
     images = {
         "survivor": [survivor.version, image_of(survivor)],
         "merged": [merged.version, image_of(merged)],
@@ -80,7 +80,7 @@ def split_again(
     if parted is not None:
         before = from_image(row.survivor_id, *images["survivor"])
         plans = plan_split(survivor, merged, before, parted.moved, occasion, by)
-        save_plans(connection, plans, run_id=f"split:{merge_id}", delivery_id=None, now=now)
+        save_plans(connection, plans, run_id=f"split:{merge_id}", delivery_id=None, now=now, day=occasion.day)
     connection.execute(
         sa.update(core_patron_merge).where(core_patron_merge.c.merge_id == merge_id).values(split_at=now, split_by=by)
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class Made(NamedTuple):
 
 
 def revert_patron_run(
-    connection: Connection, made_by: int | str, now: datetime, *, dry_run: bool = False
+    connection: Connection, made_by: int | str, now: datetime, *, dry_run: bool = False, day: date | None = None
 ) -> RevertReport:
     """Undo what a delivery (its id) or a run (its run id) did to persons; `dry_run` says what it would do.
 
@@ -77,7 +77,7 @@ def revert_patron_run(
     if not dry_run:
         wanted = [(by_id[each.entity_id], each.version_made) for each in restorable]
         gone = [made.person_id for made, version in wanted if made.base(version) == 0]
-        _restore(connection, [each for each in wanted if each[0].base(each[1])], made_by, now)
+        _restore(connection, [each for each in wanted if each[0].base(each[1])], made_by, now, day)
         _remove(connection, gone)
         _note(connection, [each.entity_id for each in restorable], gone, made_by, now)
     return RevertReport(len(restorable), survived)
@@ -137,7 +137,9 @@ def _undone_before(connection: Connection, made: Sequence[Made], made_by: int | 
     return {person_id for person_id, version in rows if version >= last.get(person_id, version + 1)}
 
 
-def _restore(connection: Connection, wanted: Sequence[tuple[Made, int]], made_by: int | str, now: datetime) -> None:
+def _restore(
+    connection: Connection, wanted: Sequence[tuple[Made, int]], made_by: int | str, now: datetime, day: date | None
+) -> None:
     for some in _chunks(wanted):
         records = load_records(connection, [made.person_id for made, _ in some])
         images = _images(connection, [made.person_id for made, _ in some])
@@ -148,7 +150,7 @@ def _restore(connection: Connection, wanted: Sequence[tuple[Made, int]], made_by
             after = put_back(record, from_image(made.person_id, base, images[made.person_id, base]))
             reason = "the run that changed the person was undone"
             plans.append(PlannedPerson(record, after, (Change(PERSON, rule="reverted", reason=reason),)))
-        save_plans(connection, plans, run_id=revert_run_id(made_by), delivery_id=None, now=now)
+        save_plans(connection, plans, run_id=revert_run_id(made_by), delivery_id=None, now=now, day=day)
 
 
 def _chunks(wanted: Sequence[tuple[Made, int]]) -> Iterator[list[tuple[Made, int]]]:

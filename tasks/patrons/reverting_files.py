@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -35,7 +35,7 @@ class RevertedFile:
     was_reverted: bool
 
 
-def revert_file(connection: Connection, delivery_id: int, now: datetime) -> RevertedFile:
+def revert_file(connection: Connection, delivery_id: int, now: datetime, day: date | None = None) -> RevertedFile:
     """Undo a file, in the caller's transaction, under `PATRONS_LOCK`. Again is harmless.
 
     Raises `UsageError` for one that is on its way, and for one that changed nothing.
@@ -48,7 +48,7 @@ def revert_file(connection: Connection, delivery_id: int, now: datetime) -> Reve
             f"file {delivery_id} is {row.state}, and has changed nothing as a whole yet",
             remedy="let its run end; what waits is refused with `samkat plans reject`",
         )
-    persons = revert_patron_run(connection, delivery_id, now)
+    persons = revert_patron_run(connection, delivery_id, now, day=day)
     plans = withdraw(connection, delivery_id, REVERTED, now)
     for table in (stage_patron, stage_patron_due):
         connection.execute(sa.delete(table).where(table.c.delivery_id == delivery_id))

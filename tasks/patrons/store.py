@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -74,6 +74,8 @@ class Saving:
 
     delivery_id: int | None
     now: datetime
+    day: date
+    """The business day, that of a past day where one is redone: protection that has ended by then counts no more."""
     plan_hash: str | None = None
 
 
@@ -134,17 +136,19 @@ def save_plans(
     run_id: str,
     delivery_id: int | None,
     now: datetime,
+    day: date | None = None,
     policy_version: str = "",
     plan_hash: str | None = None,
     run_ids: Sequence[str] = (),
 ) -> Saved:
     """Store plans, each about another person. `plan_hash`: the approval under which this is done, if it is.
 
+    `now` is the instant that the rows bear, `day` the business day that they are right for (None: the day of `now`).
     `run_ids`: of each plan, in place of `run_id`, where each comes from elsewhere (receipts).
 
     The policy stands beside each row that was merged, as it was planned by; `policy_version` is not stored again.
     """
-    saving = Saving(delivery_id, now, plan_hash)
+    saving = Saving(delivery_id, now, day or now.date(), plan_hash)
     stored = _stored(connection, [each.before for each in plans if each.before is not None])
     ids = iter(take_ids(connection, "patron", sum(1 for each in plans if each.before is None and each.after)))
     person_ids: list[int | None] = []
@@ -234,7 +238,6 @@ def _insert_persons(
     touched: Sequence[Kept],
     saving: Saving,
 ) -> None:
-    day = saving.now.date()
     rows = []
     for each in (*created, *touched, *changed):
         after, stored = each.plan.after, each.stored
@@ -245,7 +248,7 @@ def _insert_persons(
                 stored = stored._replace(
                     sent_version=after.sent_version, acknowledged_version=after.acknowledged_version
                 )
-            rows.append(person_row(after, each.person_id, stored, day))
+            rows.append(person_row(after, each.person_id, stored, saving.day))
     bulk_insert(connection, core_patron, PERSON_COLUMNS, rows)
 
 

@@ -228,6 +228,7 @@ def _take(
         run_id=run_id,
         delivery_id=export.delivery_id,
         now=now,
+        day=occasion.day,
         policy_version=occasion.policy.version,
     )
     _acknowledge(connection, export, users)

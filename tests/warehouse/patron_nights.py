@@ -47,7 +47,13 @@ def save(
 ) -> Saved:
     """Store plans at the moment of their night."""
     return save_plans(
-        connection, plans, run_id=run_id, delivery_id=delivery_id, now=at(on.day), policy_version=on.policy.version
+        connection,
+        plans,
+        run_id=run_id,
+        delivery_id=delivery_id,
+        now=at(on.day),
+        day=on.day,
+        policy_version=on.policy.version,
     )
 
 

@@ -55,6 +55,8 @@ def test_protected_values_outlive_the_nights_until_they_are_released(here: Workp
     place = next_night(open_place, "2025-03-04")
     assert names(place)[ADA_ID] == ("Brattvoll", None)
     assert names(place)[CILLA_ID][0] == "Vard"
+    # Its last day is this one: the view tells of the business day, not of the day of the clock.
+    assert protected(persons(place.warehouse, INSTITUTION)[CILLA_ID]) == ["last_name"]
     bo = persons(place.warehouse, INSTITUTION)[BO_ID]
     assert (str(bo["expires_on"]), bo["expiry_rule"]) == ("2026-06-30", "pinned")
     assert protected(persons(place.warehouse, INSTITUTION)[ADA_ID]) == ["emails", "last_name"]
@@ -64,6 +66,7 @@ def test_protected_values_outlive_the_nights_until_they_are_released(here: Workp
     place = next_night(open_place, "2025-03-05")
     assert names(place)[ADA_ID] == ("Bruvoll", None)
     assert names(place)[CILLA_ID][0] == "Vardehaug"
+    assert protected(persons(place.warehouse, INSTITUTION)[CILLA_ID]) == []
     released = "SELECT path, released_by FROM core_patron_lock WHERE released_by IS NOT NULL AND kind = 'pin'"
     assert ("last_name", "Eva Lie") in rows(place.warehouse, released)
 
