@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from config.toml_parts import PAGE, did_you_mean, parsed, part_of, rows_of
 from schemas.errors import ConfigurationError
 from schemas.register.account_rules import AccountSystem
+from schemas.register.account_sources import AccountSource
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile
 from schemas.register.guards import GuardLimit, GuardPolicy
@@ -42,6 +43,7 @@ OPTIONAL = (
     "patron_policy",
     "patron_targets",
     "export_profiles",
+    "account_sources",
     "import_profiles",
     "participation",
 )
@@ -107,6 +109,11 @@ def read_register(folder: Path) -> Register:
         if "patron_targets" in documents
         else (),
         account_systems=_account_systems(folder / ACCOUNT_RULES),
+        account_sources=rows_of(
+            folder / "account_sources.toml", documents["account_sources"], "account_source", "code", AccountSource
+        )
+        if "account_sources" in documents
+        else (),
     )
     _check_prefixes(folder, register)
     return register

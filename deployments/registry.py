@@ -78,6 +78,23 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("suppliers",),
     ),
     Deployed(
+        "supplier-trial",
+        "The files of a supplier in the sandbox are tried: nothing is loaded, and the supplier gets a report. Started "
+        "by a file that is dropped, and by the sweep.",
+        owner="operator",
+        limit=2,
+        tags=("suppliers",),
+    ),
+    Deployed(
+        "supplier-customers",
+        "Lists of customers that suppliers drop are taken in; once a week customers, register and holdings are "
+        "compared, and the consortium is told of what does not agree.",
+        owner="operator",
+        limit=1,
+        tags=("suppliers",),
+        cron="40 6 * * 1",
+    ),
+    Deployed(
         "landing-sweep",
         "What waits in the landing zone and was missed by events gets its run, one a supplier, oldest first. With "
         "`days` older files are left alone; strays go to quarantine and are reported.",
@@ -118,6 +135,14 @@ DEPLOYED: tuple[Deployed, ...] = (
         limit=1,
         tags=("nightly", "patrons"),
         cron="45 3 * * *",
+    ),
+    Deployed(
+        "account-import",
+        "A sender's waiting files about staff accounts are taken in: requests, changes, leavers, training, answers, "
+        "downloads. Started by a file that is dropped, and by the sweep.",
+        owner="operator",
+        limit=2,
+        tags=("accounts",),
     ),
     Deployed(
         "account-sweep",

@@ -6,14 +6,23 @@ from typing import Any
 
 from prefect import State
 
+from flows.account_import import account_import
 from flows.patron_sync import patron_sync
 from flows.pipeline import pipeline
+from flows.supplier_customers import supplier_customers
 from flows.supplier_ingest import supplier_ingest
+from flows.supplier_trial import supplier_trial
 from tasks.landing.stages import look_for_work, start_runs
-from tasks.landing.starts import PATRONS_FLOW, SUPPLIERS_FLOW
+from tasks.landing.starts import ACCOUNTS_FLOW, CUSTOMERS_FLOW, PATRONS_FLOW, SUPPLIERS_FLOW, TRIALS_FLOW
 from tasks.notices.stages import report_strays, send_notices
 
-FLOWS: dict[str, Any] = {SUPPLIERS_FLOW: supplier_ingest, PATRONS_FLOW: patron_sync}
+FLOWS: dict[str, Any] = {
+    SUPPLIERS_FLOW: supplier_ingest,
+    PATRONS_FLOW: patron_sync,
+    ACCOUNTS_FLOW: account_import,
+    TRIALS_FLOW: supplier_trial,
+    CUSTOMERS_FLOW: supplier_customers,
+}
 
 
 @pipeline(name="landing-sweep", run_name="landing-sweep", timeout_seconds=12 * 3600, turn_at="landing-sweep")

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
                 f"Landing zone {made['landing_zone']}: files of each sender come into incoming/<its code>/",
                 f"Suppliers    {', '.join(made['suppliers'])}",
                 *([f"Patrons      {', '.join(made['patron_sources'])}"] if made["patron_sources"] else []),
+                *([f"Accounts     {', '.join(made['account_sources'])}"] if made["account_sources"] else []),
                 "Next: `samkat catalogue load FILE` for what the catalogue has, `samkat ingest FILE --supplier CODE`.",
             ),
         )
@@ -56,4 +57,5 @@ def prepare_home() -> dict[str, Any]:
         "landing_zone": settings.landing_url,
         "suppliers": suppliers,
         "patron_sources": patron_sources,
+        "account_sources": sorted(register.account_source_by_code),
     }

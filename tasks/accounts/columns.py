@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.errors import UsageError
 from schemas.register.account_rules import EMPLOYMENTS, KINDS
+from schemas.register.account_sources import AccountFileKind
 from tasks.accounts.facts import Role
 from tasks.accounts.requests import EMAIL
 
-FileKind: TypeAlias = Literal[
-    "accounts", "changes", "leavers", "training", "rotations", "renewals", "readers", "downloads", "lists"
-]
+FileKind: TypeAlias = AccountFileKind
 CLEAR: Final = "-"
 """A cell of `changes` and `leavers` that clears what is there; an empty one keeps it."""
 PURPOSES: Final = ("lending", "streaming", "own")

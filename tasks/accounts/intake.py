@@ -6,7 +6,7 @@ One file is one transaction; the same file again has no effect. What cannot be t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -16,6 +16,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from schemas.errors import UsageError
 from schemas.warehouse.accounts import core_account_import, core_account_reject, core_account_request
 from tasks.accounts.changing import Occasion, change_accounts, facts_of_values, make_accounts
 from tasks.accounts.columns import FileKind
@@ -64,6 +65,13 @@ class Intake:
     occasion: Occasion
     libraries: frozenset[str]
     report: ImportReport
+    own: str | None = None
+    """The only library about whose accounts the sender may send; None: about all."""
+
+    def accounts(self, keys: Collection[str]) -> dict[str, sa.Row[Any]]:
+        """Accounts by login key, as far as they are the sender's affair."""
+        there = accounts_by_login(self.connection, self.occasion.system.code, keys)
+        return {key: row for key, row in there.items() if self.own in (None, row.library)}
 
 
 Taker = Callable[[Intake, Sequence[Row]], None]
@@ -80,19 +88,28 @@ def take_file(
     wanted: str | None = None,
     *,
     again: bool = False,
+    own: str | None = None,
+    kinds: Collection[FileKind] = (),
 ) -> ImportReport:
     """Take a file in, in the caller's transaction, under `ACCOUNTS_LOCK`. `again` takes one that was taken before.
 
-    Raises `UsageError` for a file whose header fits no kind of file.
+    `own` is the only library, `kinds` are the only kinds of file of the sender; without them all may be sent.
+    Raises `UsageError` for a file whose header fits no kind of file, or a kind that the sender may not send.
     """
     digest = fingerprint(stream).sha256
     stream.seek(0)
     file = AccountFile(stream, name, wanted)
+    if kinds and file.kind not in kinds:
+        raise UsageError(
+            f"is about {file.kind}, and this sender sends {', '.join(kinds)}",
+            file=name,
+            remedy="send it from who may, or enter the kind in account_sources.toml",
+        )
     before = _seen(connection, occasion, file.kind, digest)
     if before is not None and (not again or file.kind in COUNTED):
         return before
     report = ImportReport(take_id(connection, "account_import"), file.kind)
-    intake = Intake(connection, occasion, libraries, report)
+    intake = Intake(connection, occasion, libraries, report, own)
     rows = iter(file.rows())
     while chunk := list(islice(rows, CHUNK_ACCOUNTS)):
         report.counts["read"] += len(chunk)
@@ -157,7 +174,7 @@ def by_login(row: Row) -> str:
 def known_accounts(intake: Intake, rows: Iterable[Row]) -> list[tuple[Row, sa.Row[Any]]]:
     """Rows with their accounts; those whose account is not there are left behind."""
     wanted = once(intake, list(rows), by_login)
-    there = accounts_by_login(intake.connection, intake.occasion.system.code, [by_login(each) for each in wanted])
+    there = intake.accounts([by_login(each) for each in wanted])
     found = []
     for row in wanted:
         account = there.get(by_login(row))
@@ -172,12 +189,17 @@ def known_accounts(intake: Intake, rows: Iterable[Row]) -> list[tuple[Row, sa.Ro
 
 def _take_accounts(intake: Intake, rows: Sequence[Row]) -> None:
     known = []
-    for row in once(intake, rows, by_login):
+    wanted = once(intake, rows, by_login)
+    there = accounts_by_login(intake.connection, intake.occasion.system.code, [by_login(each) for each in wanted])
+    for row in wanted:
+        account = there.get(by_login(row))
+        libraries = {row.values["library"], account.library if account else row.values["library"]}
         if row.values["library"] not in intake.libraries:
             refuse(intake, row.line, "library", f"no library has the sigel {row.values['library']!r}", "correct it")
+        elif intake.own is not None and libraries != {intake.own}:
+            refuse(intake, row.line, "library", f"is about another library than {intake.own}", "that library sends it")
         else:
             known.append(row)
-    there = accounts_by_login(intake.connection, intake.occasion.system.code, [by_login(each) for each in known])
     _change(intake, [(row, there[by_login(row)]) for row in known if by_login(row) in there])
     _ask(intake, [row for row in known if by_login(row) not in there])
 
@@ -295,7 +317,7 @@ def _take_leavers(intake: Intake, rows: Sequence[Row]) -> None:
 
 def _take_training(intake: Intake, rows: Sequence[Row]) -> None:
     """A person may have several rows, one a course."""
-    there = accounts_by_login(intake.connection, intake.occasion.system.code, {by_login(each) for each in rows})
+    there = intake.accounts({by_login(each) for each in rows})
     training: dict[str, dict[str, date]] = {}
     for row in rows:
         account, on = there.get(by_login(row)), row.values["trained_on"]

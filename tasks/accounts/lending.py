@@ -22,7 +22,7 @@ from tasks.accounts.intake import TAKERS, Intake, refuse
 from tasks.accounts.intake import by_login as login_of
 from tasks.accounts.letters import Line, Post, Table
 from tasks.accounts.roles import roles_in_force
-from tasks.accounts.store import accounts_by_login, facts_of, login_key
+from tasks.accounts.store import facts_of, login_key
 from tasks.marc.isbn import isbn_fact
 from tasks.warehouse.bulk import bulk_insert, text_set
 from tasks.warehouse.ids import take_ids
@@ -31,7 +31,7 @@ MISSING_COLUMNS: Final = ("title_number", "isbn", "first_on", "last_on", "downlo
 
 
 def _take_downloads(intake: Intake, rows: Sequence[Row]) -> None:
-    there = accounts_by_login(intake.connection, intake.occasion.system.code, {login_of(each) for each in rows})
+    there = intake.accounts({login_of(each) for each in rows})
     months: Counter[tuple[str, date, str]] = Counter()
     lent: dict[tuple[str, str], list[Row]] = {}
     used: dict[int, date] = {}
@@ -141,8 +141,7 @@ def check_lending(connection: Connection, post: Post, day: date) -> Counter[str]
 def _take_readers(intake: Intake, rows: Sequence[Row]) -> None:
     """A reader belongs to the library of the registrar, who must be one on that day."""
     system = intake.occasion.system
-    keys = {login_key(each.values["registrar"]) for each in rows}
-    there = accounts_by_login(intake.connection, system.code, keys)
+    there = intake.accounts({login_key(each.values["registrar"]) for each in rows})
     managing = {each.code for each in system.roles if each.manages_readers}
     known = _known_readers(intake, rows)
     new: dict[str, tuple[Any, ...]] = {}

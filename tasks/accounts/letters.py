@@ -26,7 +26,7 @@ from tasks.notices.wording import Phrases, standard_book
 
 Variant: TypeAlias = Literal[
     "expiring", "expired", "training", "flagged", "request", "renewal", "reminder", "unanswered", "settled",
-    "rotation", "overdue", "retirement", "retired", "lending",
+    "rotation", "overdue", "retirement", "retired", "lending", "rows", "refused",
 ]  # fmt: skip
 MOST_LINES: Final = 200
 """Accounts that stand in the e-mail itself; all of them are in the file that is attached."""

@@ -21,9 +21,8 @@ from schemas.warehouse.accounts import (
     core_account_sweep,
 )
 from schemas.warehouse.raw import raw_delivery
+from tasks.landing.feeds import ACCOUNT
 
-KIND: Final = "account"
-"""Of deliveries: files about accounts that came through the landing zone."""
 RunKind: TypeAlias = Literal["sweep", "import", "campaign"]
 _NAME: Final = re.compile(r"(sweep|import|campaign)-([0-9]{1,18})")
 _FLOW_RUN: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -68,7 +67,7 @@ def _of_delivery(connection: Connection, delivery_id: int) -> tuple[AccountRun, 
     """The import that a dropped file became. One that had been taken before by a command became none of its own."""
     taken, row = core_account_import.c, raw_delivery.c
     delivery = connection.execute(
-        sa.select(raw_delivery).where(row.delivery_id == delivery_id, row.kind == KIND)
+        sa.select(raw_delivery).where(row.delivery_id == delivery_id, row.kind == ACCOUNT)
     ).one_or_none()
     if delivery is None:
         return ()

@@ -17,7 +17,6 @@ from tasks.accounts.csv_files import Row
 from tasks.accounts.intake import TAKERS, Intake, refuse
 from tasks.accounts.intake import by_login as login_of
 from tasks.accounts.letters import Letter, Line, Post, Table
-from tasks.accounts.store import accounts_by_login
 from tasks.warehouse.bulk import bulk_insert, id_set
 
 LIST_COLUMNS = ("login", "list", "title_number", "title")
@@ -198,7 +197,7 @@ def tell_of_retirement(connection: Connection, post: Post, sweep_id: int, day: d
 
 def _take_lists(intake: Intake, rows: Sequence[Row]) -> None:
     """Lists of shared logins. Those of persons are theirs, and are not taken."""
-    there = accounts_by_login(intake.connection, intake.occasion.system.code, {login_of(each) for each in rows})
+    there = intake.accounts({login_of(each) for each in rows})
     new: dict[tuple[int, str, str], tuple[object, ...]] = {}
     for row in rows:
         account = there.get(login_of(row))

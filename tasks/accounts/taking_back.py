@@ -30,8 +30,9 @@ from schemas.warehouse.accounts import (
 )
 from schemas.warehouse.raw import raw_delivery
 from tasks.accounts.changing import Occasion, change_accounts
-from tasks.accounts.past_runs import KIND, AccountRun
+from tasks.accounts.past_runs import AccountRun
 from tasks.accounts.reverting import revert_sweep
+from tasks.landing.feeds import ACCOUNT
 from tasks.plans.revert import Survivor
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.ids import take_ids
@@ -250,7 +251,7 @@ def _note_delivery(connection: Connection, taken: sa.Row[Any], now: datetime) ->
     row = raw_delivery.c
     connection.execute(
         sa.update(raw_delivery)
-        .where(row.kind == KIND, row.sha256 == taken.sha256, row.finished_at == taken.created_at)
+        .where(row.kind == ACCOUNT, row.sha256 == taken.sha256, row.finished_at == taken.created_at)
         .values(state=DeliveryState.REVERTED, reverted_at=now)
     )
 

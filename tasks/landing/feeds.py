@@ -20,7 +20,7 @@ from schemas.warehouse.core import core_feed_check
 from schemas.warehouse.raw import raw_delivery, raw_delivery_name
 from tasks.landing.rhythm import Came, Feed, FeedVerdict, Turn, in_words, judge, turns
 
-SUPPLIER, PATRON = "supplier", "patron"
+SUPPLIER, PATRON, ACCOUNT = "supplier", "patron", "account"
 Key = tuple[str, str]
 """(kind, sender)"""
 
@@ -37,7 +37,12 @@ def feeds_of(register: Register) -> list[Feed]:
         for each in register.patron_sources
         if each.rhythm is not None and each.expected_from is not None
     ]
-    return suppliers + patrons
+    accounts = [
+        Feed(ACCOUNT, each.code, each.name, each.rhythm, each.expected_from)
+        for each in register.account_sources
+        if each.rhythm is not None and each.expected_from is not None
+    ]
+    return suppliers + patrons + accounts
 
 
 def judge_feeds(connection: Connection, feeds: Sequence[Feed], zone: ZoneInfo, now: datetime) -> list[FeedVerdict]:

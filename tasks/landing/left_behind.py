@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.outcomes import DeliveryState, PlanState
+from schemas.register.senders import RECORD_KINDS
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.raw import raw_delivery, raw_progress
 
 UNFINISHED = (DeliveryState.RECEIVED, DeliveryState.STAGED, DeliveryState.MATCHED, DeliveryState.LOADED)
-DROPPED = ("supplier", "patron")
+DROPPED = ("supplier", "patron", "account")
 """Kinds of deliveries that a file that is dropped becomes."""
 PROOF = "prove"
 """As in tasks/batch.py: its row in the progress says that the delivery adds up."""
@@ -60,7 +61,7 @@ def left_by_sender(connection: Connection) -> dict[str, list[str]]:
 
 
 def _is_suppliers() -> sa.ColumnElement[bool]:
-    return sa.and_(raw_delivery.c.kind == "supplier", sa.not_(raw_delivery.c.is_preview))
+    return sa.and_(raw_delivery.c.kind.in_(RECORD_KINDS), sa.not_(raw_delivery.c.is_preview))
 
 
 def _is_rejected_unproved() -> sa.ColumnElement[bool]:

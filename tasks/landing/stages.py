@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from prefect.artifacts import create_markdown_artifact
 
-from schemas.errors import SamkatError
+from schemas.errors import SamkatError, UsageError
 from schemas.register.suppliers import FileRules
 from schemas.warehouse.raw import raw_delivery_name
 from tasks import starting
@@ -21,7 +21,15 @@ from tasks.landing.left_behind import left_by_sender, left_of
 from tasks.landing.looking import Look, look, stale_markers, within
 from tasks.landing.pruning import remove_old_files as remove_older
 from tasks.landing.receiving import Receiving, receive_file
-from tasks.landing.starts import PATRONS_FLOW, Start, plan_starts
+from tasks.landing.starts import (
+    ACCOUNTS_FLOW,
+    CUSTOMERS_FLOW,
+    PATRONS_FLOW,
+    TRIALS_FLOW,
+    Start,
+    lists_of_customers,
+    plan_starts,
+)
 from tasks.landing.waiting import as_markdown as waiting_as_markdown
 from tasks.landing.zone import NotLandedError
 from tasks.stage import run_id, stage, stage_logger
@@ -32,9 +40,17 @@ from tasks.workplace import Workplace, workplace
 
 @stage()
 def receive(supplier: str, uris: list[str], *, again: bool = False, dry_run: bool = False) -> list[int]:
-    """Enter waiting files in the ledger and put their originals away; also takes up what an earlier run left."""
+    """Enter waiting files in the ledger and put their originals away; also takes up what an earlier run left.
+
+    Raises `UsageError` for a supplier in the sandbox, unless it is a dry run.
+    """
     place = workplace()
     known = place.supplier(supplier)
+    if known.sandbox and not dry_run:
+        raise UsageError(
+            f"{supplier} is in the sandbox: nothing of it is loaded",
+            remedy="`samkat suppliers test` tries its files; take `sandbox` away in suppliers.toml when it is ready",
+        )
     receiving = Receiving(
         kind="supplier",
         sender=supplier,
@@ -45,10 +61,28 @@ def receive(supplier: str, uris: list[str], *, again: bool = False, dry_run: boo
         again=again,
         is_preview=dry_run,
     )
-    ids = _receive_each(place, uris, receiving)
+    ids = receive_each(place, uris, receiving)
     if not dry_run:
         _delete_stale_markers(place, supplier, known.file.marker)
     return ids if dry_run else ids + [each for each in _left(place.warehouse, supplier) if each not in ids]
+
+
+@stage(name="receive")
+def receive_import(profile: str, uris: list[str], *, again: bool = False, dry_run: bool = False) -> list[int]:
+    """Enter files of another base in the ledger; also takes up what an earlier run of the profile left, or held."""
+    place = workplace()
+    receiving = Receiving(
+        kind="import",
+        sender=place.import_profile(profile).code,
+        rules=FileRules(),
+        limits=place.unpack_limits,
+        now=place.now,
+        today=place.today,
+        again=again,
+        is_preview=dry_run,
+    )
+    ids = receive_each(place, uris, receiving)
+    return ids if dry_run else ids + [each for each in _left(place.warehouse, profile) if each not in ids]
 
 
 @stage(name="receive")
@@ -65,10 +99,10 @@ def receive_export(uris: list[str], mode: str, *, dry_run: bool = False) -> list
         mode=mode,
         is_preview=dry_run,
     )
-    return _receive_each(place, uris, receiving)
+    return receive_each(place, uris, receiving)
 
 
-def _receive_each(place: Workplace, uris: list[str], receiving: Receiving) -> list[int]:
+def receive_each(place: Workplace, uris: list[str], receiving: Receiving) -> list[int]:
     """Receive each file; one that cannot be taken now stays where it is, is logged, and stops no other.
 
     Raises what was wrong where nothing at all could be received, and any passing fault.
@@ -142,15 +176,30 @@ def what_to_start(place: Workplace, seen: Look) -> list[Start]:
     with place.warehouse.read() as connection:
         unfinished = left_by_sender(connection)
         busy = {each.partition(":")[2] for each in taken_subjects(connection)}
-    known = {sender: left for sender, left in unfinished.items() if sender in place.register.files_by_sender}
-    starts = plan_starts(seen.taken, known, busy)
-    return [_of_its_flow(place, each) for each in starts]
+    # What a supplier has left on the way waits while it is in the sandbox: nothing of it is loaded then.
+    trying = {each.code for each in place.register.suppliers if each.sandbox}
+    known = {
+        sender: left
+        for sender, left in unfinished.items()
+        if sender in place.register.files_by_sender and sender not in trying
+    }
+    deliveries, lists = lists_of_customers(seen.taken, place.register.supplier_by_code)
+    starts = [_of_its_flow(place, each) for each in plan_starts(deliveries, known, busy)]
+    return starts + [replace(each, flow=CUSTOMERS_FLOW) for each in plan_starts(lists, {}, busy)]
 
 
 def _of_its_flow(place: Workplace, start: Start) -> Start:
-    """The start with the flow that takes it: an export of a library system goes to its institution's first source."""
+    """The start with the flow that takes it: an export of a library system goes to its institution's first source.
+
+    What a supplier in the sandbox sends is tried.
+    """
     if start.sender in place.register.patron_source_by_code:
         return replace(start, flow=PATRONS_FLOW)
+    supplier = place.register.supplier_by_code.get(start.sender)
+    if supplier is not None and supplier.sandbox:
+        return replace(start, flow=TRIALS_FLOW)
+    if start.sender in place.register.account_source_by_code:
+        return replace(start, flow=ACCOUNTS_FLOW)
     institution = next((each.institution for each in place.register.patron_targets if each.code == start.sender), None)
     if institution is None:
         return start

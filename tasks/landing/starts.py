@@ -8,6 +8,7 @@ gigabytes before each start would be done again by the run, and that a file is l
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +21,18 @@ MOST_URI_BYTES = 250_000
 """Prefect refuses parameters over some 500 KB."""
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=6)
-SUPPLIERS_FLOW, PATRONS_FLOW = "supplier-ingest", "patron-sync"
-SENDER_PARAMETER = {SUPPLIERS_FLOW: "supplier", PATRONS_FLOW: "source"}
+SUPPLIERS_FLOW, PATRONS_FLOW, ACCOUNTS_FLOW = "supplier-ingest", "patron-sync", "account-import"
+TRIALS_FLOW, CUSTOMERS_FLOW = "supplier-trial", "supplier-customers"
+SENDER_PARAMETER = {
+    SUPPLIERS_FLOW: "supplier",
+    PATRONS_FLOW: "source",
+    ACCOUNTS_FLOW: "source",
+    TRIALS_FLOW: "supplier",
+    CUSTOMERS_FLOW: "supplier",
+}
 """Flows that take what is dropped, and the parameter that says whose files they are to take."""
+CUSTOMERS_NAME = re.compile(r"customers[^/]*\.csv", re.IGNORECASE)
+"""A supplier's list of its customers in its folder: no delivery is named so."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,19 @@ def _first(files: Sequence[LandedFile]) -> list[LandedFile]:
             break
         chosen.append(each)
     return chosen
+
+
+def lists_of_customers(
+    waiting: Mapping[str, Sequence[LandedFile]], suppliers: Collection[str]
+) -> tuple[dict[str, list[LandedFile]], dict[str, list[LandedFile]]]:
+    """What waits, parted: deliveries, and suppliers' lists of their customers (`customers*.csv`)."""
+    deliveries: dict[str, list[LandedFile]] = {}
+    lists: dict[str, list[LandedFile]] = {}
+    for sender, files in waiting.items():
+        for each in files:
+            is_list = sender in suppliers and CUSTOMERS_NAME.fullmatch(each.name)
+            (lists if is_list else deliveries).setdefault(sender, []).append(each)
+    return deliveries, lists
 
 
 def pause_after(attempts: int) -> timedelta:

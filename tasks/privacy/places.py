@@ -22,6 +22,7 @@ from schemas.warehouse.patrons import (
     core_patron_source,
 )
 from schemas.warehouse.raw import raw_delivery, raw_progress
+from tasks.landing.feeds import ACCOUNT
 from tasks.patrons.lookups import PRIMARY
 from tasks.patrons.receiving import KIND as FILE
 from tasks.patrons.taking_read_back import KIND as READ_BACK
@@ -30,7 +31,8 @@ from tasks.warehouse.bulk import id_set
 SHRED: Final = "shred"
 """Stage of the progress of a file of persons: asked for where it is open, shredded where it is done."""
 ENDED = (DeliveryState.SETTLED, DeliveryState.REJECTED, DeliveryState.REVERTED)
-KINDS = (FILE, READ_BACK)
+KINDS = (FILE, READ_BACK, ACCOUNT)
+"""Files with persons: of patrons, of library systems, about staff accounts."""
 
 
 @dataclass(frozen=True)

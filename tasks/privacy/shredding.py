@@ -114,7 +114,7 @@ def _sent_due(warehouse: Warehouse, register: Register, as_of: datetime) -> Sequ
 
 def days_of(register: Register, sender: str) -> timedelta:
     """How long files of a sender are kept; of a library system as long as the longest of its institution's sources."""
-    source = register.patron_source_by_code.get(sender)
+    source = register.patron_source_by_code.get(sender) or register.account_source_by_code.get(sender)
     if source is not None:
         return timedelta(days=source.raw_days)
     institution = next((each.institution for each in register.patron_targets if each.code == sender), None)

@@ -50,6 +50,7 @@ def _order(home: Workplace, night: dict[str, Path]) -> str:
 
 WELL: dict[str, Arguments] = {
     "catalogue_load": lambda home, _night: ([home.zone.adopt(CATALOGUE, "catalogue")], "delta"),
+    "account_import": lambda _home, _night: ("SUPPORTKONTO", []),
     "account_sweep": lambda _home, _night: (),
     "account_renewal": lambda _home, _night: (),
     "shared_account_rotation": lambda _home, _night: (),

@@ -25,6 +25,7 @@ from schemas.register.account_rules import (
     Rotation,
     TargetHealth,
 )
+from schemas.register.account_sources import AccountSource
 from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile, ExportTriggers
@@ -81,6 +82,7 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[lifecycle]`": LifecycleRules,
     "### `[erasure]`": ErasureRules,
     "### `[retention]`": PatronRetention,
+    "### `[[account_source]]`": AccountSource,
     "## account_rules/SYSTEM.toml": AccountSystem,
     "### `[ends]`": EndDates,
     "### `[[roles]]`": RoleRule,
