@@ -99,7 +99,7 @@ def erase(
     erasing = Erasing(known, salt, occasion.day, settings.as_of(), now, run_id, why)
     zone = open_zone(settings.landing_url)
     with place.warehouse(settings) as warehouse:
-        found = erase_on_request(warehouse, zone, institution, person, erasing, dry_run=dry_run)
+        found = erase_on_request(warehouse, zone, settings.outbox, institution, person, erasing, dry_run=dry_run)
     document = {"dry_run": dry_run, "obstacles": found.obstacles, "erased": found.erased, "files": found.files}
     target = known.patron_target_by_institution.get(institution)
     has_system = target is not None and target.kind != "warehouse"

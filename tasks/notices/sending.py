@@ -60,7 +60,7 @@ class EmlFolder:
 
     def send(self, message: EmailMessage) -> None:
         """Write the message by an atomic rename. Raises PassingMailError when the folder cannot be written."""
-        key = sha256(str(message["Message-ID"]).encode()).hexdigest()[:12]
+        key = eml_key(str(message["Message-ID"]))
         try:
             if self._written is None:
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -85,6 +85,11 @@ class EmlFolder:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def eml_key(message_id: str) -> str:
+    """The last part of the name of a message's file, before `.eml`: 12 hex digits."""
+    return sha256(message_id.encode()).hexdigest()[:12]
 
 
 class SmtpSender:

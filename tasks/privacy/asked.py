@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.landing.zone import LandingZone
 from tasks.patrons.applying import PATRONS_LOCK
 from tasks.patrons.desk import find_person
 from tasks.privacy.erasing import Erased, Erasing, erase, what_stands_against
+from tasks.privacy.mails import shred_mails
 from tasks.privacy.places import known_person
 from tasks.privacy.shredding import delete_reviews, shred_files
 from tasks.warehouse.engine import Warehouse
@@ -24,9 +26,18 @@ class Asked:
 
 
 def erase_on_request(
-    warehouse: Warehouse, zone: LandingZone, institution: str, text: str, erasing: Erasing, *, dry_run: bool = False
+    warehouse: Warehouse,
+    zone: LandingZone,
+    outbox: Path,
+    institution: str,
+    text: str,
+    erasing: Erasing,
+    *,
+    dry_run: bool = False,
 ) -> Asked:
     """Erase a person where nothing stands against it, and shred the files in which they may stand.
+
+    `outbox` is the folder of e-mails, where they are written as files.
 
     Raises `UsageError` for an id that nobody, or more than one, has.
     """
@@ -39,4 +50,6 @@ def erase_on_request(
         done = erase(connection, person_id, erasing)
     files = shred_files(warehouse, zone, erasing.register, now=erasing.now, as_of=erasing.as_of)
     files["lists of questions"] = delete_reviews(zone, done.reviews)
+    with warehouse.read() as connection:
+        files["copies of e-mails"] = shred_mails(connection, outbox, done.words)
     return Asked((), done, files)

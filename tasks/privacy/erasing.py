@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -86,6 +86,8 @@ class Erased:
     delivery_ids: tuple[int, ...]
     out_ids: tuple[int, ...]
     reviews: tuple[tuple[str, int], ...]
+    words: frozenset[str] = field(default=frozenset(), repr=False)
+    """What would name the person in an e-mail; in no log, and stored nowhere."""
 
 
 def what_stands_against(
@@ -139,7 +141,8 @@ def erase(connection: Connection, person_id: int, erasing: Erasing) -> Erased:
     sent = [row.out_id for row in sent_files_of(connection, known)]
     reviews = reviews_of(connection, known)
     counts: Counter[str] = Counter(persons=1, tombstones=_tombstones(connection, known, erasing))
-    counts["e-mails cleared"] = clear_notices(connection, words_of(connection, known))
+    words = words_of(connection, known)
+    counts["e-mails cleared"] = clear_notices(connection, words)
     counts["staged rows"] = _staged(connection, known)
     counts["receipts"] = _receipts(connection, known)
     for table in OF_A_PERSON:
@@ -151,7 +154,7 @@ def erase(connection: Connection, person_id: int, erasing: Erasing) -> Erased:
     _note(connection, known, erasing)
     ask_to_shred(connection, files)
     connection.execute(sa.update(core_patron_out).where(core_patron_out.c.out_id.in_(sent)).values(state="to_shred"))
-    return Erased(counts, tuple(files), tuple(sent), tuple(reviews))
+    return Erased(counts, tuple(files), tuple(sent), tuple(reviews), frozenset(words))
 
 
 def _tombstones(connection: Connection, known: KnownPerson, erasing: Erasing) -> int:

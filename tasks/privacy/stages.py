@@ -10,6 +10,7 @@ from tasks.plans.store import resolve, show
 from tasks.privacy import erasing_due, forgetting, shredding
 from tasks.privacy.erasing import Erasing
 from tasks.privacy.erasing_due import ErasedTonight
+from tasks.privacy.mails import shred_mails
 from tasks.stage import run_id, stage
 from tasks.workplace import Workplace, workplace
 
@@ -48,7 +49,11 @@ def erase_approved_persons(plan_hash: str) -> PatronsCarried:
 
 def _after(place: Workplace, found: ErasedTonight) -> Counter[str]:
     reviews = [one for each in found.erased for one in each.reviews]
-    return Counter({"lists of questions": shredding.delete_reviews(place.zone, reviews)})
+    counts = Counter({"lists of questions": shredding.delete_reviews(place.zone, reviews)})
+    words = frozenset().union(*(each.words for each in found.erased))
+    with place.warehouse.read() as connection:
+        counts["copies of e-mails"] = shred_mails(connection, place.settings.outbox, words)
+    return counts
 
 
 @stage()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,9 @@ from schemas.warehouse.core import core_plan
 from tasks.deciding.stages import revert_persons
 from tasks.landing.keys import Area
 from tasks.library_systems import stages as library_systems
+from tasks.notices.message import Message, NoticeKind
+from tasks.notices.queue import queue_messages
+from tasks.notices.stages import send_notices
 from tasks.patrons import desk
 from tasks.patrons.desk import AtTheDesk, Entered, find_person
 from tasks.plans.store import approve
@@ -63,7 +67,32 @@ def erase(place: Workplace, text: str = ADA_ID, institution: str = INSTITUTION) 
     why = "asked for it, by Ola Vik"
     as_of = place.settings.as_of()
     erasing = Erasing(place.register, place.patron_salt, place.today, as_of, place.now, "desk-1", why)
-    return erase_on_request(place.warehouse, place.zone, institution, text, erasing)
+    return erase_on_request(place.warehouse, place.zone, place.settings.outbox, institution, text, erasing)
+
+
+def write_mails(place: Workplace) -> None:
+    """Copies of e-mails: one that was queued, one in quoted-printable, one with a file, one of somebody else."""
+    place.settings.outbox.mkdir(parents=True, exist_ok=True)
+    queued = Message(
+        NoticeKind.FAILED,
+        "drift@samkatalogen.example",
+        "A run failed",
+        "en",
+        "ada.bruvoll@skole.example",
+        "",
+        (),
+        "key",
+    )
+    with place.warehouse.write() as connection:
+        queue_messages(connection, [queued], sender="drift@samkatalogen.example", now=place.now)
+    send_notices.fn()
+    for number, text in ((2, "Åpnet: F200071 Bruvoll"), (3, "Åpnet"), (4, "Åpnet: F200072")):
+        mail = EmailMessage()
+        mail["Subject"] = "Kort"
+        mail.set_content(text, cte="quoted-printable")
+        if number == 3:
+            mail.add_attachment(b"kort\nf200071\n", maintype="text", subtype="csv", filename="kort.csv")
+        (place.settings.outbox / f"{number}.eml").write_bytes(mail.as_bytes())
 
 
 def at(place: Workplace) -> AtTheDesk:
@@ -98,10 +127,13 @@ def test_an_erased_person_is_nowhere_and_nothing_brings_them_back(open_place: Op
         assert "Tangnes" not in shown
     assert words_left(place.warehouse, place) >= set(OF_ADA) - {"2011-04-03"}
 
+    write_mails(place)
     owe(place, f"{ADA_ID};0;0.00;0;0;0")
     done = erase(place)
     assert done.obstacles == ()
     assert done.files is not None
+    assert done.files["copies of e-mails"] == 3
+    assert [path.name for path in place.settings.outbox.iterdir()] == ["4.eml"]
     assert done.files["files received"] == 2
     assert words_left(place.warehouse, place) == set()
     assert sorted(persons(place.warehouse, INSTITUTION)) == ["F200072", "F200073"]
