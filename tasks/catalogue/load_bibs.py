@@ -56,6 +56,8 @@ from tasks.warehouse.ids import take_ids
 from tasks.warehouse.ledger import chunk
 
 STAGE = "load_bibs"
+STOCK_REVIEW_DAYS = 90
+"""No book of a joining library's stock waits to be lent: its reviews stand behind all others."""
 
 
 def load_bibs(warehouse: Warehouse, loading: Loading, *, chunk_records: int) -> Counter[str]:
@@ -190,7 +192,7 @@ def load_wave(
             outcomes.append(_outcome(each, BibOutcome.REJECTED, each.rule, each.reason))
         elif each.ending == "new" and each.position in unwanted:
             outcomes.append(_outcome(each, BibOutcome.REJECTED, *NOT_CREATED))
-        elif each.ending == "new" and "bib_create" in loading.held_classes:
+        elif _is_found_new(each) and "bib_create" in loading.held_classes:
             reason = "more bibs would be created than the guard lets through"
             outcomes.append(_outcome(each, BibOutcome.REVIEW, guard_rule("bib_create"), reason))
         elif each.ending == "new":
@@ -285,7 +287,8 @@ def _overlay_round(
         outcomes.append(
             OutcomeRow(each.position, 0, "bib", outcome, decision.rule, reason, bib_id=bib.bib_id, version=version)
         )
-    add_identifiers(connection, change, staged_identifiers(connection, loading.delivery_id, kept))
+    if not loading.is_stock:
+        add_identifiers(connection, change, staged_identifiers(connection, loading.delivery_id, kept))
     same = [bib.bib_id for _each, bib, decision in decided if decision.replaces and bib.bib_id not in made]
     note_sent_again(connection, change, same)
     return outcomes
@@ -323,7 +326,8 @@ def _decide(each: Waiting, loading: Loading, supplier: Sender, bib: ExistingBib)
 def _open_reviews(connection: Connection, loading: Loading, outcomes: Sequence[OutcomeRow]) -> None:
     policy = loading.register.matching
     ids = take_ids(connection, "review", len(outcomes))
-    due_on = loading.today + timedelta(days=policy.review_deadline_days)
+    days = STOCK_REVIEW_DAYS if loading.is_stock else policy.review_deadline_days
+    due_on = loading.today + timedelta(days=days)
     rows: list[tuple[Any, ...]] = [
         (review_id, each.position, each.rule, each.reason) for review_id, each in zip(ids, outcomes, strict=True)
     ]

@@ -32,6 +32,7 @@ from tasks.catalogue.holding_store import (
 )
 from tasks.catalogue.loading import Loading, guard_rule
 from tasks.catalogue.outcomes import OutcomeRow, bib_outcomes, write_outcomes
+from tasks.catalogue.stock import ATTACH
 from tasks.warehouse.bulk import id_set, rows_of
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 from tasks.warehouse.ids import take_ids
@@ -227,7 +228,8 @@ def _without_shelf(
 ) -> tuple[HoldingOutcome, str, str] | None:
     if each.reject_reason:
         return HoldingOutcome.REJECTED, "holding_unfit", each.reject_reason
-    refusal = admission.refusal(each.sigel)
+    is_held = ATTACH in held_classes  # what the register says of the library is asked when it is approved
+    refusal = None if is_held else admission.refusal(each.sigel)
     if refusal is not None:
         return HoldingOutcome.REFUSED, refusal.rule, refusal.reason
     if each.bib_outcome is None:
@@ -241,6 +243,8 @@ def _without_shelf(
     if each.is_delete and "holding_delete" in held_classes:
         reason = "more holdings would be deleted than the guard lets through"
         return HoldingOutcome.WAITING, guard_rule("holding_delete"), reason
+    if is_held:
+        return HoldingOutcome.WAITING, guard_rule(ATTACH), "the holdings of a joining library wait for approval"
     return None
 
 

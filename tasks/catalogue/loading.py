@@ -15,6 +15,7 @@ from schemas.register.senders import Sender
 from tasks.catalogue.admission import Admission
 from tasks.catalogue.bib_store import Change
 from tasks.catalogue.holding_lines import LineRule, supplier_lines, whole_holding
+from tasks.catalogue.stock import StockProfile, joined_lines
 from tasks.warehouse.ids import take_id
 
 CATALOGUE = "catalogue"
@@ -53,6 +54,11 @@ class Loading:
         return self.supplier if isinstance(self.supplier, ImportProfile) else None
 
     @property
+    def is_stock(self) -> bool:
+        """Whether it is the stock of joining libraries: bibs that it meets learn nothing of it."""
+        return isinstance(self.supplier, StockProfile)
+
+    @property
     def own_prefix(self) -> str:
         """Our 003."""
         return self.register.catalogue.control_number_prefix
@@ -65,6 +71,8 @@ class Loading:
     @cached_property
     def line_rule(self) -> LineRule:
         """What a delivered holding does to the lines that are there."""
+        if self.is_stock:
+            return joined_lines
         return whole_holding if self.supplier is None else supplier_lines(self.supplier.code)
 
     def change(self, connection: Connection) -> Change:

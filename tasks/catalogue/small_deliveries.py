@@ -28,6 +28,7 @@ from tasks.catalogue.loading import Loading
 from tasks.catalogue.needed import with_needed
 from tasks.catalogue.staged_rows import HOLDING_COLUMNS, RowBatch, StagingRules
 from tasks.catalogue.staging import STAGE, TABLES, forget_all_staged
+from tasks.catalogue.stock import COLLECTION, stock_rules
 from tasks.landing.names import check_name, check_promise
 from tasks.marc.reading import ReadingRules
 from tasks.warehouse.bulk import bulk_insert
@@ -44,6 +45,12 @@ def rules_of(place: Workplace, row: sa.Row[Any]) -> tuple[ReadingRules, StagingR
     if row.kind == "catalogue":
         reading = ReadingRules.of_catalogue(catalogue.control_number_prefix, origin_note=catalogue.origin_note)
         return reading, StagingRules(LevelReading(levels), LIBRARY)
+    if row.kind == COLLECTION:
+        with place.warehouse.read() as connection:
+            stock = stock_rules(connection, row.delivery_id)
+        return ReadingRules.of_stock(catalogue.control_number_prefix, stock), StagingRules(
+            LevelReading(levels), LIBRARY
+        )
     sender = place.sender(row.sender)
     reading = ReadingRules.of_sender(sender, origin_note=catalogue.origin_note)
     return reading, StagingRules(LevelReading(levels, sender.level_ceiling), sender.code)
@@ -55,7 +62,7 @@ def read_whole(place: Workplace, rows: Sequence[sa.Row[Any]]) -> dict[int, RowBa
     size = place.settings.chunk_records
     number = 0
     for row in rows:
-        if row.is_preview or row.kind == "catalogue":
+        if row.is_preview or row.kind in ("catalogue", COLLECTION):
             continue
         try:
             batch = _only_batch(place, row, size)

@@ -20,6 +20,7 @@ from schemas.register.register import Register
 from schemas.warehouse.core import core_bib, core_match, core_outcome, core_review
 from schemas.warehouse.raw import raw_delivery, raw_record, record_taken
 from schemas.warehouse.stage import stage_holding_line
+from tasks.catalogue.stock import of_collections
 from tasks.marc.encode import decode
 from tasks.matching.judging import bib_content
 from tasks.notices.cards import RecordCard, record_card
@@ -74,7 +75,9 @@ def _reviews(connection: Connection, review_ids: Collection[int] | None) -> list
         .order_by(core_review.c.due_on, core_review.c.review_id)
     )
     if review_ids is None:
-        return list(connection.execute(statement.where(core_review.c.state == "open")))
+        # Those of joining libraries have a list of their own, with their results (tasks/collections).
+        is_open = sa.and_(core_review.c.state == "open", core_review.c.delivery_id.not_in(of_collections()))
+        return list(connection.execute(statement.where(is_open)))
     wanted = id_set(connection, review_ids)
     return list(connection.execute(statement.where(core_review.c.review_id.in_(sa.select(wanted.c.value)))))
 
@@ -132,6 +135,9 @@ def _waiting(
     piece = sa.and_(
         raw_record.c.delivery_id == core_outcome.c.delivery_id, raw_record.c.position == core_outcome.c.position
     )
+    is_reviewed = sa.and_(
+        core_review.c.delivery_id == raw_record.c.delivery_id, core_review.c.position == raw_record.c.bib_position
+    )
     rows = connection.execute(
         sa.select(
             core_outcome.c.delivery_id,
@@ -141,6 +147,7 @@ def _waiting(
         )
         .join(wanted, wanted.c.value == core_outcome.c.delivery_id)
         .join(raw_record, piece)
+        .join(core_review, is_reviewed)
         .outerjoin(stage_holding_line, first_line)
         .where(core_outcome.c.outcome == HoldingOutcome.WAITING, core_outcome.c.is_latest)
         .order_by(core_outcome.c.delivery_id, core_outcome.c.position, core_outcome.c.part)
@@ -153,5 +160,5 @@ def _waiting(
 
 
 def _supplier_name(register: Register, code: str) -> str:
-    supplier = register.supplier_by_code.get(code)
+    supplier = register.sender_by_code.get(code)
     return supplier.name if supplier else code
