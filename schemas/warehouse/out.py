@@ -6,8 +6,13 @@ Described once, as data: the DDL, the docs page and the tests come from `OUT_VIE
 from __future__ import annotations
 
 from schemas.warehouse.out_accounts import ACCOUNT_VIEWS
+from schemas.warehouse.out_collections import COLLECTION_VIEWS
 from schemas.warehouse.out_exports import OUT_EXPORT
+from schemas.warehouse.out_imports import OUT_IMPORT
+from schemas.warehouse.out_joining import OUT_HOLDINGS_FRESHNESS, OUT_LIBRARY_APPLICATION, OUT_LIBRARY_CHECK
+from schemas.warehouse.out_merging import MERGING_VIEWS
 from schemas.warehouse.out_patrons import OUT_PATRON, OUT_PATRON_CHANGE, OUT_PATRON_FILE, OUT_PATRON_LOCK
+from schemas.warehouse.out_suppliers import SUPPLIER_VIEWS
 from schemas.warehouse.out_view import OutView
 
 _COUNTS = {
@@ -25,7 +30,7 @@ OUT_DELIVERY = OutView(
     "One row a delivery, with what became of it. Counts are of the latest outcomes.",
     {
         "delivery_id": "Surrogate id",
-        "kind": "supplier, catalogue",
+        "kind": "supplier, catalogue, collection",
         "sender": "Supplier code",
         "uri": "Where the file is now",
         "name": "File name as the sender wrote it",
@@ -278,10 +283,17 @@ OUT_VIEWS: tuple[OutView, ...] = (
     OUT_REVIEW,
     OUT_RUN,
     OUT_FEED,
+    *MERGING_VIEWS,
     OUT_EXPORT,
+    OUT_IMPORT,
     OUT_PATRON,
     OUT_PATRON_LOCK,
     OUT_PATRON_CHANGE,
     OUT_PATRON_FILE,
     *ACCOUNT_VIEWS,
+    *SUPPLIER_VIEWS,
+    *COLLECTION_VIEWS,
+    OUT_LIBRARY_APPLICATION,
+    OUT_LIBRARY_CHECK,
+    OUT_HOLDINGS_FRESHNESS,
 )

@@ -31,7 +31,7 @@ from tasks.catalogue.bib_store import (
 )
 from tasks.catalogue.load_bibs import STAGE
 from tasks.catalogue.loading import CATALOGUE, Loading
-from tasks.catalogue.merging import merge_bibs
+from tasks.catalogue.merging import by_delivery, merge_bibs
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
 from tasks.marc.encode import decode
 from tasks.marc.facts import bib_facts
@@ -278,7 +278,9 @@ def _follow_merges(connection: Connection, register: Register, change: Change, e
     for number, loser in sorted(losers.items()):
         survivor = survivors.get(former[number])
         if survivor is not None and not survivor.is_deleted:
-            merge_bibs(connection, change, loser.bib_id, survivor.bib_id)
+            why = f"the catalogue's record {former[number]} names {number} as its former number"
+            occasion = by_delivery(change, CATALOGUE, "catalogue", why)
+            merge_bibs(connection, occasion, loser.bib_id, survivor.bib_id)
 
 
 def former_numbers(records: Iterable[tuple[str, bytes]], rules: Sequence[str]) -> dict[str, str]:

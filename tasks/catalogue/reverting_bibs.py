@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from schemas.warehouse.core import (
     core_holding,
     core_outcome,
 )
+from schemas.warehouse.merging import core_bib_merge_part
 from schemas.warehouse.raw import raw_delivery, raw_record
 from tasks.catalogue.bib_store import ISBN_COLUMNS, VERSIONED, keep_before_images
 from tasks.catalogue.load_union import former_numbers
@@ -70,7 +71,7 @@ def still_as_made(
     """Things that stand as the delivery made them, because all that others did since has been undone.
 
     An undo makes one version more, whatever number of versions it undid: where the versions since are just those of
-    undone deliveries and one for each undo, nothing else has happened.
+    undone deliveries and one for each undo, nothing else has happened. A merge that was split makes two.
     """
     since = id_set(connection, [each for each in made if versions.get(each, 0) > made[each].last])
     rows = connection.execute(
@@ -84,6 +85,9 @@ def still_as_made(
         )
     )
     undone: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    parted = _parted(connection, "holding" if column is core_outcome.c.holding_id else "bib", made)
+    for entity_id in parted:
+        undone[entity_id]  # it has been changed since, if by no delivery
     standing: set[int] = set()
     for entity_id, other, version, state in rows:
         if version > made[entity_id].last:
@@ -94,8 +98,21 @@ def still_as_made(
         entity_id
         for entity_id, by_delivery in undone.items()
         if entity_id not in standing
-        and versions[entity_id] - made[entity_id].last == sum(len(some) + 1 for some in by_delivery.values())
+        and versions.get(entity_id, 0) - made[entity_id].last
+        == sum(len(some) + 1 for some in by_delivery.values()) + 2 * parted.get(entity_id, 0)
     }
+
+
+def _parted(connection: Connection, entity: str, made: Mapping[int, Made]) -> Counter[int]:
+    """How many merges since have changed each of these bibs or holdings and were split again: two versions each."""
+    wanted = id_set(connection, made)
+    part = core_bib_merge_part.c
+    rows = connection.execute(
+        sa.select(part.entity_id, part.version_made)
+        .join(wanted, wanted.c.value == part.entity_id)
+        .where(part.entity == entity, part.split_version.is_not(None))
+    )
+    return Counter(row.entity_id for row in rows if row.version_made > made[row.entity_id].last)
 
 
 def revert_bibs(connection: Connection, delivery_id: int, changed: Collection[int], now: datetime) -> RevertReport:

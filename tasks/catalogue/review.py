@@ -23,9 +23,10 @@ from tasks.catalogue.bib_store import Created, create_bibs
 from tasks.catalogue.load_bibs import load_wave
 from tasks.catalogue.load_holdings import load_holdings_of
 from tasks.catalogue.loading import Loading
-from tasks.catalogue.merging import merge_bibs
+from tasks.catalogue.merging import by_delivery, merge_bibs
 from tasks.catalogue.outcomes import OutcomeRow, latest_bib_outcomes, write_outcomes
 from tasks.catalogue.staged_bibs import staged_bibs
+from tasks.catalogue.stock import of_collections
 from tasks.warehouse.ids import take_ids
 
 
@@ -127,8 +128,10 @@ def _settle_provisional(connection: Connection, loading: Loading, review: sa.Row
                 field=f"review {review.review_id}",
                 remedy="decide new to keep it, or match with another bib",
             )
-        moved = merge_bibs(connection, change, provisional, decision.bib_id)
-        _note_merge(connection, loading, review.position, decision, moved)
+        why = "a provisional bib, decided to be this one"
+        occasion = by_delivery(change, decision.by, "review", f"{why} (review {review.review_id})")
+        merged = merge_bibs(connection, occasion, provisional, decision.bib_id)
+        _note_merge(connection, loading, review.position, decision, merged.went_to if merged else {})
         return f"provisional bib {provisional} was merged into bib {decision.bib_id}"
     if decision.verdict == "reject":
         raise UsageError(
@@ -203,6 +206,7 @@ def deliveries_with_overdue(connection: Connection, today: date) -> list[int]:
                 core_review.c.state == "open",
                 core_review.c.due_on < today,
                 core_review.c.provisional_bib_id.is_(None),
+                core_review.c.delivery_id.not_in(of_collections()),
             )
             .distinct()
             .order_by(core_review.c.delivery_id)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.warehouse.core import core_bib, core_match, core_notice, core_outcome, core_plan, core_review
+from schemas.warehouse.merging import core_bib_merge
 from schemas.warehouse.raw import raw_delivery, raw_delivery_name, raw_member, raw_record
 from tasks.warehouse.bulk import id_set
 
@@ -133,6 +134,48 @@ class HeldPlan:
     created_at: datetime
     decided_by: str | None
     decided_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Two bibs that were made one, and how that was undone, where it was."""
+
+    merge_id: int
+    survivor_id: int
+    merged_id: int
+    rule: str
+    reason: str
+    objections: tuple[str, ...]
+    score: float | None
+    evidence: tuple[str, ...]
+    by: str
+    run_id: str | None
+    merged_at: datetime
+    split_at: datetime | None
+    split_by: str | None
+    split_reason: str | None
+    left_as_is: tuple[str, ...]
+
+
+def read_merges(connection: Connection, bib_id: int) -> tuple[Merge, ...]:
+    """The merges that a bib survived or ended in, in order."""
+    table = core_bib_merge.c
+    as_json = ("objections", "left_as_is")
+    rows = connection.execute(
+        sa.select(*(table[name] for name in Merge.__dataclass_fields__))
+        .where(sa.or_(table.survivor_id == bib_id, table.merged_id == bib_id))
+        .order_by(table.merge_id)
+    )
+    return tuple(
+        Merge(
+            **{
+                **row._mapping,
+                **{name: tuple(json.loads(row._mapping[name])) for name in as_json},
+                "evidence": evidence_in_words(row.evidence) if row.evidence else (),
+            }
+        )
+        for row in rows
+    )
 
 
 @dataclass(frozen=True)

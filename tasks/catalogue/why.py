@@ -30,8 +30,10 @@ from schemas.warehouse.core import (
 from tasks.catalogue.trail import (
     Delivery,
     HeldPlan,
+    Merge,
     Notice,
     Step,
+    read_merges,
     read_notices,
     read_plans,
     read_steps,
@@ -99,6 +101,7 @@ class BibExplanation:
     holdings: tuple[HoldingVersion, ...]
     plans: tuple[HeldPlan, ...]
     notices: tuple[Notice, ...]
+    merges: tuple[Merge, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def why_bib(connection: Connection, bib_id: int) -> BibExplanation:
         holdings=holdings_of(connection, [bib_id]),
         plans=plans,
         notices=notices,
+        merges=read_merges(connection, bib_id),
     )
 
 

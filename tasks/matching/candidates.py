@@ -6,6 +6,7 @@ One set-based statement a chunk. ISBN is no unique key: a number may lead to man
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,7 +24,10 @@ _STRENGTH = {"control_number": 0, "isbn_a": 1, "035": 2, "issn": 3, "ean": 4, "i
 def find_candidates(
     connection: Connection, delivery_id: int, positions: Collection[int], serial_levels: str
 ) -> FoundBy:
-    """Candidates for the bibs at `positions` of a delivery, in four statements. Deleted bibs are none."""
+    """Candidates for the bibs at `positions` of a delivery, in four statements. Deleted bibs are none.
+
+    One that was merged into another is: its numbers lead to the bib that took its place (`merged_away`).
+    """
     if not positions:
         return {}
     wanted = position_set(connection, delivery_id, positions)
@@ -73,8 +77,62 @@ def find_candidates_of(connection: Connection, delivery_ids: Collection[int], se
     return found
 
 
+class Alike(NamedTuple):
+    """Bibs of the catalogue that share a number, and numbers that so many share that they say nothing."""
+
+    found: FoundBy
+    """bib_id: {other bib_id: how it was found}"""
+    crowded: tuple[str, ...]
+
+
+def find_alike(connection: Connection, bib_ids: Collection[int], serial_levels: str, most: int) -> Alike:
+    """Bibs of the catalogue that share a number with one of `bib_ids`, by the same rules as for a delivery.
+
+    Merged bibs may be asked about and found; a number that more than `most` bibs have is passed over and named.
+    """
+    wanted = id_set(connection, bib_ids)
+    crowded = {
+        number: _crowded(connection, table, number, wanted, most)
+        for table, number in ((core_bib_isbn, "isbn13"), (core_bib_isbn, "raw"), (core_bib_identifier, "value"))
+    }
+
+    def in_catalogue(table: sa.Table) -> sa.Subquery:
+        theirs = core_bib_isbn if table is stage_isbn else core_bib_identifier
+        ours = theirs.alias("asked")
+        names = ("isbn13", "raw", "subfield", "status") if table is stage_isbn else ("scheme", "value")
+        few = [
+            sa.or_(ours.c[name].is_(None), ours.c[name].not_in(crowded[name])) for name in names if crowded.get(name)
+        ]
+        return (
+            sa.select(sa.literal(0).label("delivery_id"), ours.c.bib_id.label("position"), *(ours.c[n] for n in names))
+            .join(wanted, wanted.c.value == ours.c.bib_id)
+            .where(sa.and_(sa.true(), *few))
+            .subquery("ours")
+        )
+
+    def is_serial(ours: sa.Subquery) -> sa.ColumnElement[bool]:
+        one = core_bib.alias("one")
+        return sa.exists().where(one.c.bib_id == ours.c.position, one.c.bib_level.in_(list(serial_levels)))
+
+    found = _candidates(connection, in_catalogue, serial_levels, is_serial).get(0, {})
+    others = {bib_id: {other: how for other, how in its.items() if other != bib_id} for bib_id, its in found.items()}
+    named = tuple(sorted({each for some in crowded.values() for each in some}))
+    return Alike({bib_id: its for bib_id, its in others.items() if its}, named)
+
+
+def _crowded(connection: Connection, table: sa.Table, number: str, wanted: sa.TableValuedAlias, most: int) -> list[str]:
+    """Numbers of the wanted bibs that more than `most` bibs of the catalogue have."""
+    mine = sa.select(table.c[number]).join(wanted, wanted.c.value == table.c.bib_id).where(table.c[number].is_not(None))
+    limited = table.c.status == "invalid" if number == "raw" else sa.true()
+    rows = sa.select(table.c[number]).where(table.c[number].in_(mine.where(limited)), limited)
+    return list(connection.execute(rows.group_by(table.c[number]).having(sa.func.count() > most)).scalars())
+
+
 def _candidates(
-    connection: Connection, staged: Callable[[sa.Table], sa.Subquery], serial_levels: str
+    connection: Connection,
+    staged: Callable[[sa.Table], sa.Subquery],
+    serial_levels: str,
+    is_serial: Callable[[sa.Subquery], sa.ColumnElement[bool]] | None = None,
 ) -> dict[int, FoundBy]:
     """By delivery. `staged` gives the rows of a staging table that are asked about.
 
@@ -85,7 +143,7 @@ def _candidates(
     for statement in (
         _by_isbn(staged(stage_isbn)),
         _by_invalid_isbn(staged(stage_isbn)),
-        _by_identifier(staged(stage_identifier), serial_levels),
+        _by_identifier(staged(stage_identifier), is_serial or _is_staged_serial(serial_levels)),
     ):
         for delivery_id, position, bib_id, how in connection.execute(statement):
             its = found.setdefault(delivery_id, {}).setdefault(position, {})
@@ -98,13 +156,27 @@ def _candidates(
 
 
 def _deleted(connection: Connection, bib_ids: Collection[int]) -> frozenset[int]:
+    """Of these bibs those that are gone: deleted, and not merged into one that is there."""
     if not bib_ids:
         return frozenset()
     wanted = id_set(connection, bib_ids)
-    is_one = sa.and_(core_bib.c.bib_id == wanted.c.value, core_bib.c.is_deleted)
-    return frozenset(
-        connection.execute(sa.select(core_bib.c.bib_id).select_from(wanted).join(core_bib, is_one)).scalars()
+    into = core_bib.alias("into")
+    rows = (
+        sa.select(core_bib.c.bib_id)
+        .select_from(wanted)
+        .join(core_bib, sa.and_(core_bib.c.bib_id == wanted.c.value, core_bib.c.is_deleted))
+        .outerjoin(into, into.c.bib_id == core_bib.c.merged_into)
+        .where(sa.func.coalesce(into.c.is_deleted, sa.true()))
     )
+    return frozenset(connection.execute(rows).scalars())
+
+
+def merged_away(connection: Connection, bib_ids: Collection[int]) -> dict[int, int]:
+    """Of these bibs those that were merged, with the bib that took their place."""
+    wanted = id_set(connection, bib_ids)
+    is_one = sa.and_(core_bib.c.bib_id == wanted.c.value, core_bib.c.merged_into.is_not(None))
+    rows = sa.select(core_bib.c.bib_id, core_bib.c.merged_into).select_from(wanted).join(core_bib, is_one)
+    return dict(tuple(row) for row in connection.execute(rows))
 
 
 def _without(found: FoundBy, deleted: Collection[int]) -> FoundBy:
@@ -142,19 +214,27 @@ def _by_invalid_isbn(ours: sa.Subquery) -> sa.Select[tuple[int, int, int, str]]:
     )
 
 
-def _by_identifier(ours: sa.Subquery, serial_levels: str) -> sa.Select[tuple[int, int, int, str]]:
+def _is_staged_serial(serial_levels: str) -> Callable[[sa.Subquery], sa.ColumnElement[bool]]:
+    def is_serial(ours: sa.Subquery) -> sa.ColumnElement[bool]:
+        return sa.exists().where(
+            stage_bib.c.delivery_id == ours.c.delivery_id,
+            stage_bib.c.position == ours.c.position,
+            stage_bib.c.bib_level.in_(list(serial_levels)),
+        )
+
+    return is_serial
+
+
+def _by_identifier(
+    ours: sa.Subquery, is_serial: Callable[[sa.Subquery], sa.ColumnElement[bool]]
+) -> sa.Select[tuple[int, int, int, str]]:
     theirs = core_bib_identifier
     # The ISSN of a monograph is its series': it would bring hundreds of candidates, and none of them the book.
-    is_serial = sa.exists().where(
-        stage_bib.c.delivery_id == ours.c.delivery_id,
-        stage_bib.c.position == ours.c.position,
-        stage_bib.c.bib_level.in_(list(serial_levels)),
-    )
     return (
         sa.select(ours.c.delivery_id, ours.c.position, theirs.c.bib_id, ours.c.scheme)
         .select_from(ours)
         .join(theirs, sa.and_(theirs.c.value == ours.c.value, theirs.c.scheme == ours.c.scheme))
-        .where(sa.or_(ours.c.scheme != "issn", is_serial))
+        .where(sa.or_(ours.c.scheme != "issn", is_serial(ours)))
     )
 
 

@@ -22,7 +22,7 @@ from schemas.register.matching import MatchingPolicy
 from schemas.warehouse.core import core_bib, core_bib_isbn
 from schemas.warehouse.raw import raw_delivery, raw_record, record_taken
 from schemas.warehouse.stage import stage_isbn, stage_match, stage_verdict
-from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates
+from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates, merged_away
 from tasks.matching.features import MatchFeatures, stored_features
 from tasks.matching.verdict import Judgement, judge
 from tasks.second_process import in_second_process
@@ -180,10 +180,12 @@ def _judgements(
     if not found:
         return
     incoming = _incoming_features(connection, delivery_id, found)
-    existing = existing_features(connection, {bib_id for candidates in found.values() for bib_id in candidates})
+    bib_ids = {bib_id for candidates in found.values() for bib_id in candidates}
+    existing = existing_features(connection, bib_ids)
+    merged = merged_away(connection, bib_ids)
     for position, candidates in found.items():
         features = [(bib_id, existing[bib_id], how) for bib_id, how in sorted(candidates.items())]
-        yield position, judge(incoming[position], features, policy)
+        yield position, judge(incoming[position], features, policy, merged)
 
 
 def _incoming_features(

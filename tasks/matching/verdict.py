@@ -9,8 +9,9 @@ is ever decided by the lowest id. Rules: docs/matching.md, *Endings*.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from schemas.outcomes import Verdict
@@ -58,14 +59,23 @@ class _Opinion(NamedTuple):
     rule: str
     reason: str
     evidence: Evidence
+    merged_id: int | None = None
+    """The bib whose record it was, where that was merged into `bib_id`."""
+
+
+NOT_MERGED: Mapping[int, int] = MappingProxyType({})
 
 
 def judge(
-    incoming: MatchFeatures, candidates: Sequence[tuple[int, MatchFeatures, str]], policy: MatchingPolicy
+    incoming: MatchFeatures,
+    candidates: Sequence[tuple[int, MatchFeatures, str]],
+    policy: MatchingPolicy,
+    merged: Mapping[int, int] = NOT_MERGED,
 ) -> Judgement:
     """Judge an incoming record against its candidates: (bib_id, features, scheme that found it).
 
-    A candidate found by several schemes may come once for each. The result does not depend on their order.
+    A candidate found by several schemes may come once for each. The result does not depend on their order. `merged`
+    says which candidates were merged into which bib: what fits the record of one of them fits the bib.
     """
     features: dict[int, MatchFeatures] = {}
     found_by: dict[int, set[str]] = defaultdict(set)
@@ -79,10 +89,27 @@ def judge(
         judge_pair(bib_id, compare(incoming, features[bib_id], policy, found_by[bib_id]), policy)
         for bib_id in considered
     ]
+    if merged:
+        opinions = _one_a_bib(opinions, merged)
     opinions.sort(key=lambda each: (-each.evidence.score, each.bib_id))
     if len(features) > policy.max_candidates:
         return _too_many(opinions, len(features), policy)
     return _decide(opinions, policy)
+
+
+_RANK = {Verdict.MATCH: 0, Verdict.REVIEW: 1, Verdict.NO: 2}
+
+
+def _one_a_bib(opinions: list[_Opinion], merged: Mapping[int, int]) -> list[_Opinion]:
+    """Of a bib and those that were merged into it the best opinion counts, as one on the bib."""
+    best: dict[int, _Opinion] = {}
+    for each in sorted(opinions, key=lambda each: (_RANK[each.verdict], -each.evidence.score, each.bib_id)):
+        into = merged.get(each.bib_id)
+        if into is None:
+            best.setdefault(each.bib_id, each)
+        else:
+            best.setdefault(into, each._replace(bib_id=into, merged_id=each.bib_id))
+    return list(best.values())
 
 
 def judge_pair(bib_id: int, evidence: Evidence, policy: MatchingPolicy) -> _Opinion:
@@ -199,11 +226,16 @@ def _ending(ending: Ending, bib_id: int | None, rule: str, reason: str, opinions
         reason,
         tuple(
             [
-                CandidateVerdict(each.bib_id, each.verdict, each.evidence.score, each.rule, each.evidence.as_json())
+                CandidateVerdict(each.bib_id, each.verdict, each.evidence.score, each.rule, _evidence(each))
                 for each in opinions
             ]
         ),
     )
+
+
+def _evidence(opinion: _Opinion) -> dict[str, Any]:
+    evidence = opinion.evidence.as_json()
+    return evidence if opinion.merged_id is None else {**evidence, "merged_bib": opinion.merged_id}
 
 
 def _unconfirmed(evidence: Evidence) -> str:

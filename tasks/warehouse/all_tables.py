@@ -1,6 +1,31 @@
 """Every table of the warehouse: importing this module fills the metadata."""
 
-from schemas.warehouse import accounts, core, exports, patrons, raw, stage
+from schemas.warehouse import (
+    accounts,
+    collections,
+    core,
+    exports,
+    imports,
+    joining,
+    merging,
+    patrons,
+    raw,
+    stage,
+    suppliers,
+)
 from schemas.warehouse.base import metadata
 
-__all__ = ["accounts", "core", "exports", "metadata", "patrons", "raw", "stage"]
+__all__ = [
+    "accounts",
+    "collections",
+    "core",
+    "exports",
+    "imports",
+    "joining",
+    "merging",
+    "metadata",
+    "patrons",
+    "raw",
+    "stage",
+    "suppliers",
+]
