@@ -1,4 +1,7 @@
-"""Tables of joining libraries' collections: how each file is read, and what was found for each of its rows."""
+"""Tables of joining libraries' collections: how each file is read, and what was found for each of its rows.
+
+They go with the records of a delivery: what a dry run wrote is forgotten together with them.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ raw_collection = sa.Table(
     comment="The stock of joining libraries, as a delivery: whose it is, how it is read, how its rows ended",
 )
 
-core_collection_row = sa.Table(
-    "core_collection_row",
+raw_collection_row = sa.Table(
+    "raw_collection_row",
     metadata,
     sa.Column("delivery_id", big_id(), primary_key=True, autoincrement=False, comment="Delivery"),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False, comment="Row of the file, from 1"),

@@ -60,7 +60,7 @@ OUT_COLLECTION_ROW = OutView(
     """
     SELECT w.delivery_id, w.position, r.byte_offset, w.ending, w.rule, w.reason, w.local_id, w.isbn, w.title, w.author,
            w.year, w.shelf_mark, w.libraries, o.outcome, o.bib_id, b.control_number
-    FROM core_collection_row w
+    FROM raw_collection_row w
     LEFT JOIN raw_record r ON r.delivery_id = w.delivery_id AND r.position = w.position
     LEFT JOIN core_outcome o
       ON o.delivery_id = w.delivery_id AND o.position = w.position AND o.part = 0 AND o.is_latest

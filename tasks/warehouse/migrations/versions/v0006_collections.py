@@ -18,32 +18,8 @@ KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    _create_core_collection_row()
     _create_raw_collection()
-
-
-def _create_core_collection_row() -> None:
-    op.create_table(
-        "core_collection_row",
-        sa.Column("delivery_id", ID, autoincrement=False, nullable=False, comment="Delivery"),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False, comment="Row of the file, from 1"),
-        sa.Column(
-            "ending", KEY, nullable=False, comment="matched, review, not_found, bad_isbn, unreadable: as it was found"
-        ),
-        sa.Column("rule", KEY, nullable=False, comment="Stable id of the rule that decided"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="In words"),
-        sa.Column("local_id", sa.Text(), nullable=False, comment="Number of the record in the library's own system"),
-        sa.Column("isbn", sa.Text(), nullable=False, comment="The ISBNs as the library wrote them"),
-        sa.Column("title", sa.Text(), nullable=False, comment="As the library has it"),
-        sa.Column("author", sa.Text(), nullable=False, comment="As the library has it"),
-        sa.Column("year", sa.Integer(), nullable=True, comment="As the library has it"),
-        sa.Column("shelf_mark", sa.Text(), nullable=False, comment="First shelf mark"),
-        sa.Column("libraries", sa.Text(), nullable=False, comment="Sigels that hold it, in order"),
-        sa.Column("bib_id", ID, nullable=True, comment="The bib that it matched; null unless matched"),
-        sa.PrimaryKeyConstraint("delivery_id", "position", name=op.f("pk_core_collection_row")),
-        comment="What was found for each row of a joining library's stock; what became of it since is in core_outcome",
-        sqlite_with_rowid=False,
-    )
+    _create_raw_collection_row()
 
 
 def _create_raw_collection() -> None:
@@ -76,6 +52,30 @@ def _create_raw_collection() -> None:
     )
 
 
+def _create_raw_collection_row() -> None:
+    op.create_table(
+        "raw_collection_row",
+        sa.Column("delivery_id", ID, autoincrement=False, nullable=False, comment="Delivery"),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False, comment="Row of the file, from 1"),
+        sa.Column(
+            "ending", KEY, nullable=False, comment="matched, review, not_found, bad_isbn, unreadable: as it was found"
+        ),
+        sa.Column("rule", KEY, nullable=False, comment="Stable id of the rule that decided"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="In words"),
+        sa.Column("local_id", sa.Text(), nullable=False, comment="Number of the record in the library's own system"),
+        sa.Column("isbn", sa.Text(), nullable=False, comment="The ISBNs as the library wrote them"),
+        sa.Column("title", sa.Text(), nullable=False, comment="As the library has it"),
+        sa.Column("author", sa.Text(), nullable=False, comment="As the library has it"),
+        sa.Column("year", sa.Integer(), nullable=True, comment="As the library has it"),
+        sa.Column("shelf_mark", sa.Text(), nullable=False, comment="First shelf mark"),
+        sa.Column("libraries", sa.Text(), nullable=False, comment="Sigels that hold it, in order"),
+        sa.Column("bib_id", ID, nullable=True, comment="The bib that it matched; null unless matched"),
+        sa.PrimaryKeyConstraint("delivery_id", "position", name=op.f("pk_raw_collection_row")),
+        comment="What was found for each row of a joining library's stock; what became of it since is in core_outcome",
+        sqlite_with_rowid=False,
+    )
+
+
 def downgrade() -> None:
+    op.drop_table("raw_collection_row")
     op.drop_table("raw_collection")
-    op.drop_table("core_collection_row")
