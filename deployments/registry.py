@@ -230,6 +230,31 @@ DEPLOYED: tuple[Deployed, ...] = (
         cron="30 5 * * *",
     ),
     Deployed(
+        "library-onboarding",
+        "A library's application is checked rule by rule; when all hold its entry is written into the register and it "
+        "is welcomed. `application` is the TOML text, or the sigel of one that came before.",
+        owner="operator",
+        limit=1,
+        tags=("services",),
+    ),
+    Deployed(
+        "holdings-freshness",
+        "Registering libraries whose holdings have not moved for the months of the register are listed to the "
+        "consortium.",
+        owner="operator",
+        limit=1,
+        tags=("services",),
+        cron="0 7 1 * *",
+    ),
+    Deployed(
+        "bib-import",
+        "A member's records from another base come in under an import profile. The whole plan of a file waits for "
+        "approval; with no files, what was approved since is loaded.",
+        owner="operator",
+        limit=1,
+        tags=("services",),
+    ),
+    Deployed(
         "marts",
         "A snapshot of the promised views as Parquet files by day; patrons and accounts are counted only.",
         owner="operator",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from config.reading import read_register
 from config.settings import Settings, load_settings
 from schemas.errors import UsageError
+from schemas.register.import_profiles import ImportProfile
 from schemas.register.patron_sources import PatronSource
 from schemas.register.register import Register
 from schemas.register.senders import Sender
@@ -34,6 +35,11 @@ class Workplace:
     def register(self) -> Register:
         """The policy."""
         return read_register(self.settings.register_folder)
+
+    def read_register_again(self) -> Register:
+        """The policy as it is now, for this process: after a library has entered the register, or left it."""
+        self.__dict__.pop("register", None)
+        return self.register
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -80,6 +86,14 @@ class Workplace:
         if found is None:
             known = ", ".join(sorted(self.register.sender_by_code))
             raise UsageError(f"no supplier and no import profile has the code {code!r}", remedy=f"known are {known}")
+        return found
+
+    def import_profile(self, code: str) -> ImportProfile:
+        """An import profile of the register. Raises `UsageError` for an unknown code."""
+        found = self.register.import_profile_by_code.get(code)
+        if found is None:
+            known = ", ".join(sorted(self.register.import_profile_by_code)) or "none"
+            raise UsageError(f"no import profile has the code {code!r}", remedy=f"known are {known}")
         return found
 
     def supplier(self, code: str) -> Supplier:

@@ -14,6 +14,7 @@ import typer
 
 from deployments.cli import (
     accounts,
+    bib_import,
     catalogue,
     data_docs,
     demo,
@@ -22,10 +23,12 @@ from deployments.cli import (
     ingest,
     init,
     intake,
+    libraries,
     marts,
     patron_desk,  # noqa: F401 - adds its commands to those of patrons
     patron_merging,  # noqa: F401 - adds its commands to those of patrons
     patron_privacy,  # noqa: F401 - adds its commands to those of patrons
+    patron_reviews,  # noqa: F401 - adds its commands to those of patrons
     patron_updates,  # noqa: F401 - adds its commands to those of patrons
     patrons,
     plans,
@@ -33,6 +36,7 @@ from deployments.cli import (
     serve,
     server,
     status,
+    suppliers,
     sweep,
     undo,
     why,
@@ -69,8 +73,11 @@ def build() -> typer.Typer:
     ingest.register(app)
     sweep.register(app)
     export.register(app)
+    bib_import.register(app)
     marts.register(app)
     intake.register(app)
+    app.add_typer(libraries.app, name="libraries")
+    app.add_typer(suppliers.app, name="suppliers")
     app.add_typer(patrons.app, name="patrons")
     app.add_typer(accounts.app, name="accounts")
     app.add_typer(review.app, name="review")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Mapping
 from datetime import date
 from typing import Final, NamedTuple
@@ -10,6 +9,7 @@ from typing import Final, NamedTuple
 from schemas.errors import UsageError
 from schemas.register.account_rules import EndDates
 from tasks.accounts.facts import Facts
+from tasks.months import add_months
 
 END_WORDS: Final[Mapping[str, str]] = {
     "pinned": "the last valid day is pinned",
@@ -32,13 +32,6 @@ class End(NamedTuple):
     day: date | None
     rule: str
     used: Mapping[str, date]
-
-
-def add_months(day: date, months: int) -> date:
-    """The same day of the month so many months on, clipped to that month's last: 31 January + 1 is 28 February."""
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def add_years(day: date, years: int) -> date:

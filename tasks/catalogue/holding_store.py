@@ -184,7 +184,7 @@ def write_holding_versions(
     if not versions:
         return {}
     ids = [each.holding_id for each in versions]
-    numbers = _keep_before_images(connection, ids, now)
+    numbers = keep_before_images(connection, ids, now)
     change_no = take_id(connection, "change")
     for is_deleted in (False, True):
         some = id_set(connection, [each.holding_id for each in versions if (not each.lines) is is_deleted])
@@ -217,7 +217,7 @@ def write_holding_versions(
     return {holding_id: number + 1 for holding_id, number in numbers.items()}
 
 
-def _keep_before_images(connection: Connection, holding_ids: Collection[int], now: datetime) -> dict[int, int]:
+def keep_before_images(connection: Connection, holding_ids: Collection[int], now: datetime) -> dict[int, int]:
     """Copy holdings as they are into `core_holding_version`; returns their version numbers by holding_id."""
     wanted = id_set(connection, holding_ids)
     names = ["holding_id", "version", "bib_id", "is_visible", "is_deleted", "delivery_id", "updated_at", "change_no"]

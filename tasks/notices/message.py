@@ -30,6 +30,10 @@ class NoticeKind(StrEnum):
     STRAY = "stray"
     FEEDS = "feeds"
     ACCOUNTS = "accounts"
+    TRIAL = "trial"
+    CUSTOMERS = "customers"
+    JOINING = "joining"
+    FRESHNESS = "freshness"
 
 
 @dataclass(frozen=True, slots=True)

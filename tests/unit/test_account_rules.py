@@ -10,12 +10,13 @@ import pytest
 from schemas.errors import ConfigurationError, UsageError
 from schemas.register.account_rules import AccountSystem, Example, ExampleGiven, ExampleThen, ExampleWhen
 from tasks.accounts.deciding import Told, decide
-from tasks.accounts.ending import add_months, add_years, end_of, renewed
+from tasks.accounts.ending import add_years, end_of, renewed
 from tasks.accounts.examples import failures, require_examples
 from tasks.accounts.facts import Role
 from tasks.accounts.requests import Request, check_request
 from tasks.accounts.roles import roles_in_force
 from tasks.accounts.standing import next_due, standing
+from tasks.months import add_months
 from tasks.patrons.expiry import business_date
 from tests.unit.account_samples import ALMA, LEGIMUS, SYSTEMS, day, facts, system
 
