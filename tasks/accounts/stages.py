@@ -24,6 +24,7 @@ from tasks.accounts.health import trouble_of
 from tasks.accounts.letters import Post
 from tasks.accounts.past_runs import AccountRun, runs_named
 from tasks.accounts.planning import Sweep
+from tasks.accounts.staff_patrons import institutions_of
 from tasks.accounts.store import ACCOUNTS_LOCK
 from tasks.accounts.summary import as_markdown, expiring_by_month
 from tasks.catalogue.preview import rolled_back
@@ -174,7 +175,10 @@ def send_changes(code: str, on: date | None, trouble: str = "") -> Counter[str]:
         return Counter({"waits for the system": 1})
     day = business_day(place, system, on)
     with place.warehouse.write(ACCOUNTS_LOCK) as connection:
-        return outbound.send_changes(connection, place.zone, system, day, now=place.now, run_id=run_id())
+        return outbound.send_changes(
+            connection, place.zone, system, day,
+            now=place.now, run_id=run_id(), institutions=institutions_of(place.register),
+        )  # fmt: skip
 
 
 @stage(name="summarise")

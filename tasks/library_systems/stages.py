@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from schemas.errors import ConfigurationError
 from schemas.register.patron_targets import PatronTarget
+from tasks.accounts.staff_patrons import staff_of
 from tasks.patrons.alma_api import AlmaApi, api_of
 from tasks.patrons.by_api import fetched, send_by_api
 from tasks.patrons.occasion import Occasion
@@ -98,11 +99,14 @@ def write_out(source: str) -> Counter[str]:
     now = place.settings.as_of()
     with place.warehouse.read() as connection:
         fresh = fresh_read_back(connection, target.institution, now, read_back_hours(place, target))
+        staff = staff_of(connection, place.register, target.institution, place.today)
     if fresh is None:
         stage_logger().warning("%s has no fresh read-back: no document goes out", target.institution)
         return Counter(without_read_back=1)
     if target.kind == "alma_api":
         with _api(target) as api:
-            return send_by_api(place.warehouse, target, api, fresh.as_of).counts
+            return send_by_api(place.warehouse, target, api, fresh.as_of, staff).counts
     mine = run_id() or str(uuid.uuid4())
-    return send_out(place.warehouse, place.zone, target, fresh.as_of, day=place.today, now=now, run_id=mine).counts
+    return send_out(
+        place.warehouse, place.zone, target, fresh.as_of, day=place.today, now=now, run_id=mine, staff=staff
+    ).counts

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from schemas.alma_users import AlmaUser
 from schemas.register.patron_targets import PatronTarget
 from schemas.warehouse.patrons import core_patron
 from tasks.patrons.alma_answers import AlmaAnswerError
@@ -28,7 +29,16 @@ from tasks.patrons.alma_shown import NotComposableError
 from tasks.patrons.export_guards import ExportTime
 from tasks.patrons.pieces import hash_of
 from tasks.patrons.records import PersonRecord
-from tasks.patrons.sending_out import CHUNK_PERSONS, Document, Sent, document_of, due_persons, sent_hashes
+from tasks.patrons.sending_out import (
+    CHUNK_PERSONS,
+    NO_STAFF,
+    Document,
+    Sent,
+    Staff,
+    document_of,
+    due_persons,
+    sent_hashes,
+)
 from tasks.patrons.store import load_records
 from tasks.patrons.taking_read_back import Export
 from tasks.warehouse.engine import Warehouse
@@ -63,13 +73,15 @@ def _parts(api: AlmaApi) -> Iterator[bytes]:
     yield TAIL
 
 
-def send_by_api(warehouse: Warehouse, target: PatronTarget, api: AlmaApi, read_back_at: datetime) -> Sent:
+def send_by_api(
+    warehouse: Warehouse, target: PatronTarget, api: AlmaApi, read_back_at: datetime, staff: Staff = NO_STAFF
+) -> Sent:
     """Update everybody whom the library system does not have as they are now; each counts as sent once it is taken.
 
     Raises what the API's client raises; who was taken before that stays so.
     """
     sent = Sent()
-    ids = due_persons(warehouse, target, read_back_at)
+    ids = due_persons(warehouse, target, read_back_at, staff.due)
     for begin in range(0, len(ids), CHUNK_PERSONS):
         some = ids[begin : begin + CHUNK_PERSONS]
         with warehouse.read() as connection:
@@ -78,18 +90,20 @@ def send_by_api(warehouse: Warehouse, target: PatronTarget, api: AlmaApi, read_b
             record = records[person_id]
             if not record.sources and not record.is_known_to_library_system:
                 continue
-            outcome = _send(api, target, record, hashes.get(person_id))
+            user = staff.on(document_of(record), record)
+            outcome = _send(api, target, record, user, hashes.get(person_id))
             if isinstance(outcome, Document):
-                _note(warehouse, person_id, outcome)
+                _note(warehouse, person_id, outcome, staff)
                 sent.counts["sent"] += outcome.is_renewed
             else:
                 sent.counts[outcome] += 1
     return sent
 
 
-def _send(api: AlmaApi, target: PatronTarget, record: PersonRecord, known: bytes | None) -> Document | str:
+def _send(
+    api: AlmaApi, target: PatronTarget, record: PersonRecord, user: AlmaUser, known: bytes | None
+) -> Document | str:
     """The document that the library system has taken, or why it has not."""
-    user = document_of(record)
     try:
         composed = compose_user(user, target.out_rules).content
         digest = hash_of(composed)
@@ -109,7 +123,7 @@ def _send(api: AlmaApi, target: PatronTarget, record: PersonRecord, known: bytes
     return Document(record.version, digest, True)
 
 
-def _note(warehouse: Warehouse, person_id: int, document: Document) -> None:
+def _note(warehouse: Warehouse, person_id: int, document: Document, staff: Staff) -> None:
     """The answer is the acknowledgement: one transaction a person, since the request cannot be taken back."""
     with warehouse.write() as connection:
         connection.execute(
@@ -117,3 +131,4 @@ def _note(warehouse: Warehouse, person_id: int, document: Document) -> None:
             .where(core_patron.c.person_id == person_id)
             .values(sent_version=document.version, acknowledged_version=document.version, sent_hash=document.digest)
         )
+        staff.note_told(connection, [person_id])

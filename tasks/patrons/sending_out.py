@@ -7,15 +7,15 @@ the next read-back is sent again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from schemas.alma_users import NOT_IN_ALMA, AlmaUser, OutRules
+from schemas.alma_users import NOT_IN_ALMA, AlmaUser, OutRules, StaffRole
 from schemas.patrons import Value
 from schemas.register.patron_targets import PatronTarget
 from schemas.warehouse.patrons import core_patron, core_patron_out
@@ -33,6 +33,8 @@ from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ids import take_id
 
 CHUNK_PERSONS = 5_000
+BORROWER: Final = "200"
+"""Alma's role Patron."""
 
 
 class Document(NamedTuple):
@@ -43,6 +45,36 @@ class Document(NamedTuple):
     """16 bytes."""
     is_renewed: bool
     """Another one than was sent before; else it is sent again, since it was not taken."""
+
+
+def _nothing_to_note(_connection: Connection, _persons: Collection[int]) -> None:
+    """Nobody is staff."""
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Persons of an institution who have staff accounts there, too: the account rules own their roles."""
+
+    roles: Mapping[int, tuple[StaffRole, ...]] = field(default_factory=dict)
+    """In force, by person; empty: none any more."""
+    due: frozenset[int] = frozenset()
+    """Whose roles changed since the library system was told."""
+    note_told: Callable[[Connection, Collection[int]], None] = _nothing_to_note
+    """Called with persons of whom a document went out, in the transaction that notes it."""
+
+    def on(self, user: AlmaUser, record: PersonRecord) -> AlmaUser:
+        """The document with the roles of a person who is staff, and the role of a borrower, which is the person's own.
+
+        Roles that are not sent stay as they are in the library system, so whoever is no staff has none in the document.
+        """
+        roles = None if record.person_id is None else self.roles.get(record.person_id)
+        if roles is None:
+            return user
+        borrower = StaffRole(BORROWER, record.institution, expiry_date=record.standing.expires_on)
+        return replace(user, roles=(borrower, *roles))
+
+
+NO_STAFF: Final = Staff()
 
 
 @dataclass
@@ -64,6 +96,7 @@ def send_out(
     day: date,
     now: datetime,
     run_id: str,
+    staff: Staff = NO_STAFF,
 ) -> Sent:
     """Write the synchronise files of an institution; `read_back_at` is when its library system was read back.
 
@@ -71,12 +104,12 @@ def send_out(
     run again, the same file is found. Nobody to send: no file.
     """
     sent = Sent()
-    ids = due_persons(warehouse, target, read_back_at)
+    ids = due_persons(warehouse, target, read_back_at, staff.due)
     for begin in range(0, len(ids), target.persons_per_file * 50):
         some = ids[begin : begin + target.persons_per_file * 50]
         made: dict[int, Document] = {}
         same: dict[int, int] = {}
-        documents = _documents(warehouse, target, some, made, same, sent)
+        documents = _documents(warehouse, target, some, made, same, sent, staff)
         for packed in pack_users(documents, f"{target.out_prefix}_{day:%Y%m%d}", target.persons_per_file):
             name = f"{packed.name.removesuffix('.zip')}_{packed.sha256[:12]}.zip"
             key = check_key(f"{Area.EXPORTS}/patrons/{target.institution}/{name}")
@@ -84,15 +117,18 @@ def send_out(
             zone.put(f"{key}.manifest.json", packed.manifest(), overwrite=True)
             with warehouse.write() as connection:
                 _note(connection, target, uri, packed.sha256, made, now=now, run_id=run_id)
+                staff.note_told(connection, made.keys())
             sent.uris.append(uri)
             sent.counts["sent"] += packed.persons
             made.clear()
-        _note_same(warehouse, same)
+        _note_same(warehouse, same, staff)
     return sent
 
 
-def due_persons(warehouse: Warehouse, target: PatronTarget, read_back_at: datetime) -> list[int]:
-    """Persons whom the library system does not have as they are now, and to whom nothing is under way."""
+def due_persons(
+    warehouse: Warehouse, target: PatronTarget, read_back_at: datetime, also: Collection[int] = ()
+) -> list[int]:
+    """Persons whom the library system does not have as they are now, and to whom nothing is under way; and `also`."""
     person = core_patron
     last_out = (
         sa.select(sa.func.max(core_patron_out.c.made_at))
@@ -112,7 +148,11 @@ def due_persons(warehouse: Warehouse, target: PatronTarget, read_back_at: dateti
                     person.c.merged_into.is_(None),
                     person.c.state.not_in(["staged", "erased"]),
                     person.c.account_type.in_(["EXTERNAL", ""]),
-                    sa.or_(person.c.version > person.c.sent_version, was_not_taken),
+                    sa.or_(
+                        person.c.version > person.c.sent_version,
+                        was_not_taken,
+                        person.c.person_id.in_(sa.select(id_set(connection, also).c.value)),
+                    ),
                 )
                 .order_by(person.c.primary_key)
             ).scalars()
@@ -126,6 +166,7 @@ def _documents(
     made: dict[int, Document],
     same: dict[int, int],
     sent: Sent,
+    staff: Staff,
 ) -> Iterator[bytes]:
     for begin in range(0, len(ids), CHUNK_PERSONS):
         some = ids[begin : begin + CHUNK_PERSONS]
@@ -137,7 +178,7 @@ def _documents(
             if not record.sources and not record.is_known_to_library_system:
                 continue
             try:
-                composed = compose_user(document_of(record), target.out_rules)
+                composed = compose_user(staff.on(document_of(record), record), target.out_rules)
             except NotComposableError as error:
                 sent.not_composable.append((person_id, error.cause))
                 sent.counts["not composable"] += 1
@@ -202,7 +243,7 @@ def _note(
     )
 
 
-def _note_same(warehouse: Warehouse, same: dict[int, int]) -> None:
+def _note_same(warehouse: Warehouse, same: dict[int, int], staff: Staff) -> None:
     """The library system has these as they are now: there is nothing to send, and nothing to wait for."""
     if not same:
         return
@@ -213,6 +254,7 @@ def _note_same(warehouse: Warehouse, same: dict[int, int]) -> None:
             .values(sent_version=sa.bindparam("sent"), acknowledged_version=sa.bindparam("sent")),
             [{"person": each, "sent": version} for each, version in same.items()],
         )
+        staff.note_told(connection, same.keys())
 
 
 def sent_hashes(connection: Connection, persons: list[int]) -> dict[int, bytes]:

@@ -39,10 +39,13 @@ def zone_in(folder: Path) -> LandingZone:
     return zone
 
 
-def send(warehouse: Warehouse, zone: LandingZone, system: AccountSystem = ALMA) -> tuple[dict[str, int], list[bytes]]:
+def send(
+    warehouse: Warehouse, zone: LandingZone, system: AccountSystem = ALMA, **kept: frozenset[str]
+) -> tuple[dict[str, int], list[bytes]]:
     """The change file of a day, and what every such file holds by now."""
     with warehouse.write(ACCOUNTS_LOCK) as connection:
-        counts = send_changes(connection, zone, system, day("2026-06-03"), now=NOW, run_id=None)
+        on = day("2026-06-03")
+        counts = send_changes(connection, zone, system, on, now=NOW, run_id=None, institutions=kept)
     with warehouse.read() as connection:
         uris = connection.execute(sa.text("SELECT uri FROM core_account_outbound ORDER BY outbound_id")).scalars().all()
     files = []
@@ -154,15 +157,19 @@ def test_alma_gets_documents_with_the_roles_that_are_in_force(warehouse: Warehou
 def test_whom_the_patron_sync_keeps_in_alma_is_left_to_it_and_neither_sweeps_the_others(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    made(warehouse, {"login": "Eva"}, temp("2026-05-02"))
-    _patron(warehouse, "SOLB", "eva")
-    _patron(warehouse, "LUNV", "user2")
+    made(warehouse, {"login": "Eva"}, temp("2026-05-02"), {"login": "nora", "library": "NORU"})
+    _patron(warehouse, "SOLU", "eva")
+    _patron(warehouse, "LUNU", "user2")
+    _patron(warehouse, "NORU", "nora")
     with warehouse.read() as connection:
         before = connection.execute(sa.select(core_patron)).all()
     sweep(warehouse, "2026-06-03")
-    counts, (file,) = send(warehouse, zone_in(tmp_path))
-    assert counts == {"sent": 1, "left to the patron sync": 1}
-    assert [each.text for each in etree.fromstring(file).iter("primary_id")] == ["user2"]
+    zone = zone_in(tmp_path)
+    counts, (file,) = send(warehouse, zone, SOLB=frozenset({"SOLU"}), LUNV=frozenset({"LUNU"}))
+    assert counts == {"sent": 2, "left to the patron sync": 1}
+    # Of nora's institution nothing is written to Alma: her staff account is the only one to say anything.
+    assert [each.text for each in etree.fromstring(file).iter("primary_id")] == ["user2", "nora"]
+    assert send(warehouse, zone, SOLB=frozenset({"SOLU"}))[0] == {"left to the patron sync": 1}
     with warehouse.read() as connection:
         assert connection.execute(sa.select(core_patron)).all() == before
 
@@ -174,6 +181,7 @@ def _patron(warehouse: Warehouse, institution: str, primary_id: str) -> None:
         if not each.nullable and each.server_default is None and isinstance(each.type, sa.Text)
     }  # fmt: skip
     own = {"institution": institution, "primary_id": primary_id, "primary_key": primary_id, "state": "active"}
+    own["account_type"] = "EXTERNAL"
     days = {"state_since": day("2026-01-01"), "expires_on": day("2026-01-02"), "look_on": day("2026-01-03")}
     with warehouse.write() as connection:
         number = connection.execute(sa.select(sa.func.count()).select_from(core_patron)).scalar_one() + 1

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from lxml import etree
 
 from config.settings import SAMPLE_REGISTER
+from schemas.warehouse.accounts import core_account
+from tasks.accounts.facts import Role
+from tasks.accounts.stages import send_changes
+from tasks.accounts.store import roles_json
 from tasks.library_systems import stages as library_systems
 from tasks.patrons.alma_answers import AlmaRefusedError
 from tasks.workplace import Workplace
+from tests.unit.account_samples import day
 from tests.unit.alma_stub import KEY, AlmaStub, refusal
 from tests.unit.alma_stub import alma_stub as serving
+from tests.warehouse.account_night import made, sweep
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.patron_runs import approve_all, persons, rows, sync
 from tests.warehouse.pipeline import land
@@ -35,11 +44,7 @@ def alma_stub() -> Iterator[AlmaStub]:
 @pytest.fixture
 def place(open_place: OpenPlace, tmp_path: Path, alma_stub: AlmaStub, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     """The sample's register, with an API in place of the desk of FJOR."""
-    register = tmp_path / "register"
-    register.mkdir()
-    for file in SAMPLE_REGISTER.iterdir():
-        if file.is_file():
-            (register / file.name).write_bytes(file.read_bytes())
+    register = Path(shutil.copytree(SAMPLE_REGISTER, tmp_path / "register"))
     targets = register / "patron_targets.toml"
     api = f'kind = "alma_api"\nbase_url = "{alma_stub.url}"\napi_key = "FJOR_KEY"\nrequests_per_second = 25'
     targets.write_text(targets.read_text("utf-8").replace('kind = "warehouse"', api), "utf-8")
@@ -86,3 +91,33 @@ def test_without_the_list_of_users_nobody_is_told_of(place: Workplace, alma_stub
     assert len(persons(place.warehouse, "FJOR")) == 1
     assert library_systems.write_out.fn("FJORKOMM") == {"without_read_back": 1}
     assert list(alma_stub.users) == ["admin"]
+
+
+def _roles(alma_stub: AlmaStub, user: str) -> list[tuple[str | None, str | None]]:
+    found = etree.fromstring(alma_stub.users[user])
+    return [(each.findtext("role_type"), each.findtext("scope")) for each in found.iter("user_role")]
+
+
+def test_who_is_staff_too_has_one_document_with_the_roles_of_the_account_and_neither_ends_the_other(
+    place: Workplace, alma_stub: AlmaStub
+) -> None:
+    night(place, "FJORKOMM_20250303.csv", file_of(1, 2))
+    library_systems.write_out.fn("FJORKOMM")
+    assert _roles(alma_stub, "FK1") == []
+    given = {"login": "fk1", "library": "FJOR", "roles": roles_json([Role("fulfilment")])}
+    made(place.warehouse, given, on="2025-03-01")
+    before = rows(place.warehouse, "SELECT state, expires_on, version FROM core_patron ORDER BY person_id")
+    assert send_changes.fn("alma", None) == {"left to the patron sync": 1}
+    assert library_systems.write_out.fn("FJORKOMM")["sent"] == 1
+    assert _roles(alma_stub, "FK1") == [("200", "FJOR"), ("32", "FJOR")]
+    assert library_systems.write_out.fn("FJORKOMM")["sent"] == 0
+    with place.warehouse.write() as connection:
+        leaving = {"leaver_on": day("2025-03-02"), "look_on": day("2025-03-02")}
+        connection.execute(sa.update(core_account).values(**leaving))
+    sweep(place.warehouse, DAY)
+    assert send_changes.fn("alma", None) == {"left to the patron sync": 1}
+    assert library_systems.write_out.fn("FJORKOMM")["sent"] == 1
+    assert _roles(alma_stub, "FK1") == [("200", "FJOR")]
+    assert etree.fromstring(alma_stub.users["FK1"]).findtext("status") == "ACTIVE"
+    assert rows(place.warehouse, "SELECT state, expires_on, version FROM core_patron ORDER BY person_id") == before
+    assert rows(place.warehouse, "SELECT status, is_unsent FROM core_account") == [("inactive", False)]
