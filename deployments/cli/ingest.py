@@ -43,13 +43,18 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Take files of one supplier into the catalogue and onto the libraries' shelves.
 
-        A file that was taken before, under whatever name, has no effect. Ends with 3 when something waits for a
+        A file that was taken before, under whatever name, has no effect. Of a supplier in the sandbox nothing is
+        loaded: its files are tried, as `samkat suppliers test` does. Ends with 3 when something waits for a
         person, with 4 when a file was rejected.
         """
 
         settings = place.settings()
-        place.known_supplier(supplier, place.register(settings))
+        known = place.known_supplier(supplier, place.register(settings))
         paths = place.whole_files(files, settings)
+        if known.sandbox and not dry_run:
+            from deployments.cli.suppliers import run_trial
+
+            raise typer.Exit(run_trial(settings, Output(as_json), supplier, paths, dry_run=False))
         told = run_ingest(settings, Output(as_json), supplier, paths, dry_run=dry_run, again=again)
         raise typer.Exit(told.exit_code)
 

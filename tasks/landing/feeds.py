@@ -26,11 +26,11 @@ Key = tuple[str, str]
 
 
 def feeds_of(register: Register) -> list[Feed]:
-    """Everything of which the register says when it comes."""
+    """Everything of which the register says when it comes; from a supplier in the sandbox nothing is expected yet."""
     suppliers = [
         Feed(SUPPLIER, each.code, each.name, each.rhythm, each.agreement_from, each.agreement_to)
         for each in register.suppliers
-        if each.rhythm is not None
+        if each.rhythm is not None and not each.sandbox
     ]
     patrons = [
         Feed(PATRON, each.code, each.name, each.rhythm, each.expected_from)

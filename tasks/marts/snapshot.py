@@ -35,6 +35,7 @@ NAMING_PERSONS: dict[str, tuple[str, ...]] = {
     "out_plan": ("decided_by",),
     "out_review": ("owner", "decided_by"),
     "out_run": ("subject", "summary"),
+    "out_supplier_customer": ("email",),
 }
 """Columns that are empty in the snapshot: they may name staff, or a person whom a message is about."""
 COUNTS = pa.schema([("view", pa.string()), ("rows", pa.int64())])

@@ -78,7 +78,7 @@ def rejects_of(
     for row in ledger:
         reason, remedy = whole.get(row.delivery_id), ""
         if reason is None and row.state == DeliveryState.REJECTED:
-            supplier = register.supplier_by_code.get(row.sender)
+            supplier = register.sender_by_code.get(row.sender)
             example = supplier.file.example if supplier else None
             reason, remedy = reason_of_file(row.hold_reason or "", row.name, example)
         if reason is not None:
@@ -91,7 +91,7 @@ def for_supplier(
     register: Register, sender: str, found: Sequence[DeliveryRejects], *, run_key: str, run_date: date
 ) -> SupplierRejects:
     """What one supplier is told about these deliveries of its."""
-    supplier = register.supplier_by_code[sender]
+    supplier = register.sender_by_code[sender]
     return SupplierRejects(
         supplier_code=sender,
         supplier_name=supplier_name(register, sender),

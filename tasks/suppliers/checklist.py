@@ -85,7 +85,7 @@ class Found:
 
 
 def checklist(supplier: Supplier, found: Found, on: date) -> tuple[Check, ...]:
-    """Every rule with what was found on the day `on`, in order. Of a rejected file only what can be said."""
+    """Every rule with what was found on the day `on`, in order. Where nothing was judged, only what can be said."""
     checks = {each.rule: each for each in _checks(supplier, found, on)}
     return tuple(checks[rule] for rule in RULES if rule in checks)
 
@@ -100,7 +100,7 @@ def _checks(supplier: Supplier, found: Found, on: date) -> Iterator[Check]:
     least = supplier.trial.min_bibs
     yield Check("enough_bibs", found.bibs_tried >= least, "", {"number": found.bibs_tried, "least": least})
     yield Check("file_accepted", not found.rejected)
-    if found.rejected:
+    if found.rejected and not found.shares:
         return
     yield _holdings(supplier, found.counts["holdings_read"])
     yield Check("sigels_known", not found.unknown, "libraries" if found.unknown else "", _named(found.unknown))

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -177,15 +176,3 @@ def _mark(connection: Connection, supplier: str, versions: Mapping[str, int], *,
             .values(is_latest=is_latest),
             [{"of_sigel": sigel, "at_version": version} for sigel, version in sorted(versions.items())],
         )
-
-
-def reports_of(connection: Connection, supplier: str, most: int = 20) -> list[sa.Row[Any]]:
-    """The supplier's files of customers, the newest first."""
-    return list(
-        connection.execute(
-            sa.select(core_customer_report)
-            .where(core_customer_report.c.supplier == supplier)
-            .order_by(core_customer_report.c.report_id.desc())
-            .limit(most)
-        )
-    )
