@@ -6,6 +6,7 @@ holdings wait for approval; then lines are added to the libraries' holdings, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import orjson
@@ -14,12 +15,12 @@ from sqlalchemy.engine import Connection
 
 from schemas.marc import HoldingLine
 from schemas.outcomes import HoldingOutcome, PlanState
-from schemas.register.catalogue import CatalogueRules
 from schemas.register.import_profiles import ImportProfile
+from schemas.register.register import Register
 from schemas.warehouse.collections import raw_collection
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.raw import raw_delivery
-from tasks.catalogue.holding_lines import LineChange
+from tasks.catalogue.holding_lines import LIBRARY, LineChange
 from tasks.marc.stock import StockRules
 
 COLLECTION = "collection"
@@ -35,14 +36,15 @@ class StockProfile(ImportProfile):
     """A joining library's stock as a sender: every library of it joins, nothing of the catalogue is replaced."""
 
 
-def stock_profile(sender: str, mode: str, catalogue: CatalogueRules) -> StockProfile:
+def stock_profile(sender: str, mode: str, register: Register) -> StockProfile:
     """The profile that a collection is loaded by; `mode` as in its ledger row."""
     return StockProfile.model_construct(
         code=COLLECTION,
         name=f"the stock of {sender}",
-        contact=catalogue.operator,
-        language=catalogue.language,
-        libraries=(),  # who joins was asked when the file came; other sigels never get so far
+        contact=register.catalogue.operator,
+        language=register.catalogue.language,
+        # Who joins was asked when the file came; other sigels never get so far.
+        libraries=tuple(register.library_by_sigel),
         create="with_number" if mode == CREATES_MISSING else "none",
         overlay=False,
     )
@@ -90,10 +92,10 @@ def of_collections() -> sa.Select[tuple[int]]:
 
 
 def joined_lines(is_delete: bool, existing: Sequence[HoldingLine], incoming: Sequence[HoldingLine]) -> LineChange:
-    """The rule for a collection: a line that says something new is added; nothing is replaced or removed.
+    """The rule for a collection: a line that says something new is added; nothing is replaced.
 
     A library may have the same bib twice in its stock, and lines of its own in the catalogue: all of them stay. A line
-    that names no place says nothing beside one that is there.
+    that names no place says nothing beside one that does: it is not added, and goes where one comes.
     """
     there = {(each.tag, each.content) for each in existing}
     marks = {each.shelf_mark for each in existing if each.tag == "852"}
@@ -106,6 +108,11 @@ def joined_lines(is_delete: bool, existing: Sequence[HoldingLine], incoming: Seq
     if not added:
         reason = "the library's holding is there, and says as much"
         return LineChange(HoldingOutcome.UNCHANGED, "lines_equal", reason, tuple(existing))
+    stays = [each for each in existing if not (_BARE.fullmatch(each.content) and each.owner == LIBRARY)]
     return LineChange(
-        HoldingOutcome.UPDATED, "lines_added", "lines were added to the library's holding", (*existing, *added)
+        HoldingOutcome.UPDATED, "lines_added", "lines were added to the library's holding", (*stays, *added)
     )
+
+
+_BARE = re.compile(r'\["  ",\[\["b","[^"]*"\]\]\]')
+"""852 with its $b alone, as a row without a shelf mark makes it."""

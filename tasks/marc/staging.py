@@ -79,7 +79,7 @@ class Stager:
         self._rules = rules
         self._normaliser = rules.normaliser
         self._rewriting = rules.rewriting
-        self._takes_short_way = not encoding and self._rewriting is None
+        self._takes_short_way = not encoding and self._rewriting is None and rules.stock is None
         self._member_no = member_no
         self._position = first_position
         self._encoding = encoding
@@ -224,7 +224,7 @@ def read_iso(content: bytes, rules: ReadingRules) -> ReadRecord:
     if charset != "utf-8" or leader[9] != "a" or leader[10:12] != "22" or leader[20:] != "4500":
         is_clean = False
     if has_control_characters(body) or needs_repair(tags, texts, body):
-        texts, told = repaired(tags, texts)
+        texts, told = repaired(tags, texts, rules.divided)
         findings += told
         is_clean = False
     return ReadRecord(LazyRecord(leader, tags, texts), charset, findings, is_clean)
