@@ -7,6 +7,7 @@ guessing. The bytes as they came are kept beside the record, so nothing is lost.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from schemas.marc import Finding
 from tasks.marc.records import FIELD_END, SUBFIELD_MARK
@@ -37,8 +38,11 @@ def needs_repair(tags: list[str], texts: list[str], body: bytes) -> bool:
     return [text[2:3] for text in texts].count(SUBFIELD_MARK) != len(tags) - controls
 
 
-def repaired(tags: list[str], texts: list[str]) -> tuple[list[str], list[Finding]]:
-    """The field texts set right, and a finding for each field that was not."""
+def repaired(tags: list[str], texts: list[str], divided: Collection[str] = ()) -> tuple[list[str], list[Finding]]:
+    """The field texts set right, and a finding for each field that was not.
+
+    `divided` are control fields that hold subfields in the dialect they come in.
+    """
     findings: list[Finding] = []
     result = []
     for tag, text in zip(tags, texts, strict=True):
@@ -46,7 +50,7 @@ def repaired(tags: list[str], texts: list[str]) -> tuple[list[str], list[Finding
         if clean != text:
             shown = ", ".join(dict.fromkeys(f"U+{ord(each):04X}" for each in _CONTROL.findall(text)))
             findings.append(Finding("control_character", f"{tag}: control characters were left out ({shown})", tag))
-        result.append(_shaped(tag, clean, findings))
+        result.append(clean if tag in divided else _shaped(tag, clean, findings))
     return result, findings
 
 

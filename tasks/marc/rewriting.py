@@ -113,6 +113,14 @@ class Rewriting:
         return [] if found == there else found
 
 
+def divided_control_fields(profile: ImportProfile) -> frozenset[str]:
+    """Tags below 010 in which the profile looks for subfields."""
+    rules = profile.record
+    places = (rules.number, rules.agency, rules.kind, rules.level, rules.year, rules.country, rules.language)
+    tags = {place[:3] for place in places if place and "$" in place} | {rule.tag for rule in profile.fields}
+    return frozenset(tag for tag in tags if tag < "010")
+
+
 def _value_at(record: LazyRecord, place: str) -> str:
     """The first subfield `tag$code`, or the control field `tag`, stripped; empty where there is none."""
     tag, _, code = place.partition("$")

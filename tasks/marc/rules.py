@@ -10,7 +10,7 @@ from schemas.register.senders import Sender
 from schemas.register.suppliers import NormalisationRules
 from tasks.marc.charset import Charset
 from tasks.marc.normalise import Normaliser
-from tasks.marc.rewriting import Rewriting
+from tasks.marc.rewriting import Rewriting, divided_control_fields
 from tasks.marc.sniffing import Format
 from tasks.marc.stock import StockRules
 
@@ -65,6 +65,11 @@ class ReadingRules:
     def normaliser(self) -> Normaliser:
         """The normalising rules, made ready."""
         return Normaliser(self.normalisation)
+
+    @cached_property
+    def divided(self) -> frozenset[str]:
+        """Control fields that hold subfields, as an import's profile says."""
+        return frozenset() if self.profile is None else divided_control_fields(self.profile)
 
     @cached_property
     def rewriting(self) -> Rewriting | None:
