@@ -106,6 +106,17 @@ class Outbound(RegisterModel):
     roles_owned: bool = Field(True, description="Whether the file says which roles an account has")
 
 
+class AccountRetention(RegisterModel):
+    """How long it is known whose an ended account was."""
+
+    after_months: int = Field(
+        24, ge=1, le=240, description="Months after an account became inactive or was retired; then it is forgotten"
+    )
+    limit: PatronLimit = Field(
+        PatronLimit(at_least=10, share=0.02, sum_days=30), description="More at once wait for approval"
+    )
+
+
 class ExampleGiven(RegisterModel):
     """An account as an example has it."""
 
@@ -170,6 +181,7 @@ class AccountSystem(RegisterModel):
     retirement: Retirement | None = Field(None, description="End of shared logins; missing: they stay")
     health: TargetHealth | None = Field(None, description="Where the system says how it is; missing: never asked")
     outbound: Outbound | None = Field(None, description="Change file; missing: none is made")
+    retention: AccountRetention = Field(AccountRetention(), description="When ended accounts are forgotten")
     guards: AccountGuards = Field(AccountGuards(), description="How much a sweep may do unasked")
     examples: tuple[Example, ...] = Field((), description="What the rules must come to")
 

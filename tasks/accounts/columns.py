@@ -47,6 +47,13 @@ def read_text(cell: str) -> str:
     return cell
 
 
+def read_login(cell: str) -> str:
+    """A login. Raises ValueError for one that only a forgotten account may have."""
+    if cell.startswith("~"):
+        raise ValueError("begins with a tilde")
+    return read_text(cell)
+
+
 def read_day(cell: str) -> date:
     """A day that exists, as YYYY-MM-DD. Raises ValueError."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", cell):
@@ -105,7 +112,7 @@ _ABOUT: Final[Mapping[str, Column]] = {
     "tasks": Column("tasks", read_text, "What the person does, shortly"),
     "roles": Column("roles", read_roles, "Roles, parted by a vertical bar; `role@SIGEL` reaches another library"),
 }
-_LOGIN: Final = Column("login", read_text, "Name of the account in the system", needed=True)
+_LOGIN: Final = Column("login", read_login, "Name of the account in the system", needed=True)
 COLUMNS: Final[Mapping[FileKind, Mapping[str, Column]]] = {
     "accounts": {
         "login": _LOGIN,

@@ -19,7 +19,15 @@ from sqlalchemy.engine import Connection
 from schemas.register.account_rules import AccountSystem
 from schemas.warehouse.accounts import core_account, core_account_action, core_account_sweep, stage_account
 from tasks.accounts.deciding import STEPS, Action, Decision, decide
-from tasks.accounts.store import ACCOUNTS_LOCK, CHUNK_ACCOUNTS, FACT_COLUMNS, facts_of, rules_version, told_of
+from tasks.accounts.store import (
+    ACCOUNTS_LOCK,
+    CHUNK_ACCOUNTS,
+    FACT_COLUMNS,
+    FORGOTTEN,
+    facts_of,
+    rules_version,
+    told_of,
+)
 from tasks.warehouse.bulk import bulk_insert
 from tasks.warehouse.engine import Warehouse, needs_no_wait
 from tasks.warehouse.ids import take_id
@@ -168,8 +176,13 @@ def _enter_due(connection: Connection, sweep: Sweep, version: str) -> int:
 
 
 def _is_due(connection: Connection, sweep: Sweep, version: str) -> sa.ColumnElement[bool]:
+    known = sa.not_(core_account.c.login_key.startswith(FORGOTTEN))
     if sweep.purpose == "retirement":
-        return sa.and_(core_account.c.kind == "shared", core_account.c.status != "retired")
+        return sa.and_(known, core_account.c.kind == "shared", core_account.c.status != "retired")
+    return sa.and_(known, _has_come(connection, sweep, version))
+
+
+def _has_come(connection: Connection, sweep: Sweep, version: str) -> sa.ColumnElement[bool]:
     last = last_sweep(connection, sweep.system.code)
     if last is not None and last.rules_version != version:
         return sa.true()

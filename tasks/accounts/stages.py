@@ -18,7 +18,18 @@ from schemas.register.account_rules import AccountSystem
 from schemas.summaries import AccountSummary
 from schemas.warehouse.accounts import core_account_action, core_account_outbound, core_account_sweep
 from schemas.warehouse.core import core_plan
-from tasks.accounts import applying, campaign, guarding, lending, outbound, planning, shared, taking_back, telling
+from tasks.accounts import (
+    applying,
+    campaign,
+    forgetting,
+    guarding,
+    lending,
+    outbound,
+    planning,
+    shared,
+    taking_back,
+    telling,
+)
 from tasks.accounts.examples import require_examples
 from tasks.accounts.health import trouble_of
 from tasks.accounts.letters import Post
@@ -288,24 +299,28 @@ def apply_account_plan(plan_hash: str) -> Carried:
     place = workplace()
     with place.warehouse.read() as connection:
         full_hash = resolve(connection, plan_hash)
-        rows = [row for row in show(connection, full_hash) if row.flow == guarding.FLOW]
+        rows = [row for row in show(connection, full_hash) if row.flow in (guarding.FLOW, forgetting.FLOW)]
     said: dict[str, str] = {}
     problems: dict[str, str] = {}
     for row in rows:
         change = cast(AccountChange, row._mapping["class"])
         if row.state != PlanState.APPROVED:
             continue
+        code = row.scope.partition(":")[2]
         try:
+            if row.flow == forgetting.FLOW:
+                said[f"{change} of {code}"] = _forget_approved(place, code, full_hash)
+                continue
             with place.warehouse.write(ACCOUNTS_LOCK) as connection:
                 counts = applying.apply_approved(connection, full_hash, change, now=place.now)
                 sweep_id = applying.sweep_of_plan(connection, full_hash)
                 if sweep_id is not None:
-                    post = post_of(place, row.scope.partition(":")[2])
+                    post = post_of(place, code)
                     telling.tell_of_sweep(connection, post, sweep_id, full_hash)
         except SamkatError as error:
             problems[change] = str(error)
         else:
-            said[f"{change} of {row.scope.partition(':')[2]}"] = f"{counts['changed']} accounts"
+            said[f"{change} of {code}"] = f"{counts['changed']} accounts"
     return Carried([], said, problems)
 
 
@@ -324,6 +339,30 @@ def revert_account_runs(runs: tuple[AccountRun, ...], *, dry_run: bool = False) 
     with transaction as connection:
         done = [taking_back.take_back(connection, AccountRun(*each), taking) for each in runs]
     return taking_back.as_report(runs, done, dry_run=dry_run)
+
+
+@stage()
+def forget_old_accounts() -> tuple[Counter[str], tuple[str, ...]]:
+    """Forget whose accounts were that ended long ago, as far as the limit lets it; counts, and why the others wait."""
+    place = workplace()
+    done = []
+    for system in place.register.account_systems:
+        day = business_day(place, system, None)
+        with place.warehouse.write(ACCOUNTS_LOCK) as connection:
+            done.append(forgetting.forget_accounts(connection, system, day, place.now, run_id=run_id()))
+    return sum((each.counts for each in done), Counter()), tuple(each.held for each in done if each.held)
+
+
+def _forget_approved(place: Workplace, code: str, plan: str) -> str:
+    system = system_of(place, code)
+    with place.warehouse.write(ACCOUNTS_LOCK) as connection:
+        found = forgetting.forget_accounts(
+            connection, system, business_day(place, system, None), place.now, run_id=run_id(), only_plan=plan
+        )
+    number = found.counts["accounts forgotten"]
+    if not number:
+        raise UsageError("nothing was forgotten: others would be by now", remedy="the next night asks again")
+    return f"{number} accounts"
 
 
 def last_outbound(place: Workplace, code: str) -> sa.Row[tuple[object, ...]] | None:

@@ -21,6 +21,8 @@ from tasks.warehouse.bulk import id_set, text_set
 ACCOUNTS_LOCK: Final = "accounts"
 """One writer of accounts at a time."""
 CHUNK_ACCOUNTS: Final = 4_000
+FORGOTTEN: Final = "~forgotten-"
+"""What the login of an account begins with of which it is forgotten whose it was; no login may."""
 FACT_COLUMNS: Final = (
     *("account_id", "version", "kind", "employment", "library", "made_on", "status", "mission_start_on"),
     *("mission_end_on", "leaver_on", "renewed_on", "granted_until", "pinned_end", "is_end_pinned", "roles", "training"),
@@ -35,7 +37,9 @@ def login_key(login: str) -> str:
 
 def rules_version(system: AccountSystem) -> str:
     """sha256 of a system's rules: when they change, every account is looked at."""
-    rules = system.model_dump_json(exclude={"examples", "name", "support", "language", "health", "outbound", "guards"})
+    rules = system.model_dump_json(
+        exclude={"examples", "name", "support", "language", "health", "outbound", "guards", "retention"}
+    )
     return hashlib.sha256(rules.encode()).hexdigest()
 
 

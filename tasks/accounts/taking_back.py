@@ -32,6 +32,7 @@ from schemas.warehouse.raw import raw_delivery
 from tasks.accounts.changing import Occasion, change_accounts
 from tasks.accounts.past_runs import AccountRun
 from tasks.accounts.reverting import revert_sweep
+from tasks.accounts.store import FORGOTTEN
 from tasks.landing.feeds import ACCOUNT
 from tasks.plans.revert import Survivor
 from tasks.warehouse.bulk import bulk_insert, id_set
@@ -184,6 +185,9 @@ def _restore(connection: Connection, occasion: Occasion, lines: sa.Select[Any]) 
     values: dict[int, dict[str, Any]] = {}
     survivors = []
     for (account_id, field), newest_first in by_field.items():
+        if account_id in there and there[account_id].login_key.startswith(FORGOTTEN):
+            survivors.append(Survivor("account", account_id, f"{field}: it is forgotten whose it was"))
+            continue
         for row in newest_first:
             if row.history_id in mine:
                 values.setdefault(account_id, {})[field] = _value(field, row.old)
@@ -221,7 +225,11 @@ def _unmake(connection: Connection, occasion: Occasion, taken: sa.Row[Any]) -> t
         ).scalars()
     }
     alone = [row.account_id for row in made if row.is_unsent and row.version == 1 and row.account_id not in touched]
-    known = [row for row in made if row.account_id not in alone and row.leaver_on is None]
+    known = [
+        row
+        for row in made
+        if row.account_id not in alone and row.leaver_on is None and not row.login_key.startswith(FORGOTTEN)
+    ]
     change_accounts(connection, occasion, [(row, {"leaver_on": occasion.day}) for row in known])
     connection.execute(
         sa.delete(core_account).where(account.account_id.in_(sa.select(id_set(connection, alone).c.value)))

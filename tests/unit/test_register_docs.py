@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from schemas.register.account_guards import AccountGuards, AccountRaise
 from schemas.register.account_rules import (
+    AccountRetention,
     AccountSystem,
     Campaign,
     EndDates,
@@ -92,6 +93,7 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[health]`": TargetHealth,
     "### `[outbound]`": Outbound,
     "### `[guards]`": AccountGuards,
+    "### `[retention]` of accounts": AccountRetention,
     "### `[[guards.raises]]` of accounts": AccountRaise,
     "### `[[examples]]`": Example,
     "#### `given`": ExampleGiven,
