@@ -20,6 +20,7 @@ from deployments.registry import deployed
 from schemas.warehouse.core import core_run
 from tasks.workplace import Workplace
 from tests.flows.runs import run
+from tests.unit.library_samples import PUBLIC
 from tests.unit.test_docs_flows import FLOWS
 from tests.warehouse.pipeline import land
 
@@ -56,6 +57,9 @@ WELL: dict[str, Arguments] = {
     "shared_account_rotation": lambda _home, _night: (),
     "shared_account_retirement": lambda _home, _night: (),
     "local_export": lambda _home, _night: (),
+    "library_onboarding": lambda _home, _night: (PUBLIC,),
+    "holdings_freshness": lambda _home, _night: (),
+    "bib_import": lambda _home, _night: ("solberg-koha", []),
     "marts": lambda _home, _night: (),
     "data_docs": lambda _home, _night: (),
     "decide": lambda _home, _night: (),
@@ -69,6 +73,8 @@ WELL: dict[str, Arguments] = {
     "run_reaper": lambda _home, _night: (),
     "tell_operator": lambda _home, _night: (NO_RUN,),
     "review_decide": lambda _home, _night: ({}, "Ada Kvist"),
+    "supplier_customers": lambda _home, _night: (),
+    "supplier_trial": lambda home, night: ("BOKRING", [_order(home, night)]),
     "supplier_ingest": lambda home, night: ("BOKRING", [_order(home, night)]),
 }
 """Arguments of a run that ends well on an empty warehouse. Other flows decide on what is there: test_decisions.py."""
