@@ -1,11 +1,17 @@
-"""Whether a library's holdings are shown: what came before it was in the register follows when it enters or leaves."""
+"""Whether a library's holdings are shown: what is there follows the register when a library enters, leaves or changes.
+
+New holdings are shown as the register says when they come (`Admission.is_visible`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
+from schemas.register.libraries import Library
 from schemas.warehouse.core import core_holding
 from tasks.catalogue.holding_store import keep_before_images
 from tasks.warehouse.bulk import id_set
@@ -45,3 +51,14 @@ def show_holdings(warehouse: Warehouse, sigel: str, is_shown: bool, now: datetim
                 )
             )
         changed += len(ids)
+
+
+def shown_otherwise(connection: Connection, libraries: Collection[Library]) -> list[Library]:
+    """The libraries that have holdings which are shown and should not be, or the other way round; one statement."""
+    rows = connection.execute(
+        sa.select(core_holding.c.sigel, core_holding.c.is_visible)
+        .where(sa.not_(core_holding.c.is_deleted))
+        .group_by(core_holding.c.sigel, core_holding.c.is_visible)
+    )
+    there = {(sigel, bool(is_visible)) for sigel, is_visible in rows}
+    return [each for each in libraries if (each.sigel, not each.is_visible) in there]

@@ -12,6 +12,7 @@ from config.applications import read_application
 from config.settings import SAMPLE_REGISTER
 from schemas.applications import Application
 from schemas.errors import UsageError
+from tasks.catalogue.showing import show_holdings, shown_otherwise
 from tasks.joining import admitting, applicants
 from tasks.joining.applicants import Sent
 from tasks.joining.freshness import freshness_of, keep_freshness
@@ -78,10 +79,24 @@ def check_freshness() -> Counter[str]:
         if stale:
             message = compose_freshness(stale, place.register, on)
             sender = place.register.catalogue.sender
-            counts += queue_messages(connection, [message], sender=sender, now=place.now, run_id=run_id())
+            told = queue_messages(connection, [message], sender=sender, now=place.now, run_id=run_id())
+            counts["told"] += told.total()
     if run_id() is not None:
         said = "Registering libraries and how long nothing has moved"
         create_markdown_artifact(freshness_markdown(found, months), key="holdings-freshness", description=said)
+    return counts
+
+
+@stage()
+def show_as_registered() -> Counter[str]:
+    """Show or hide holdings of libraries whose participation was changed in the register since they came."""
+    place = workplace()
+    with place.warehouse.read() as connection:
+        changed = shown_otherwise(connection, place.register.libraries)
+    counts: Counter[str] = Counter()
+    for each in changed:
+        number = show_holdings(place.warehouse, each.sigel, each.is_visible, place.now, place.settings.chunk_records)
+        counts["holdings_shown" if each.is_visible else "holdings_hidden"] += number
     return counts
 
 

@@ -265,3 +265,17 @@ def test_what_cannot_be_done_is_said_in_words(place: Workplace, open_place: Open
         admit(PUBLIC)
     assert date(2025, 3, 14) == place.today
     assert not (SAMPLE_REGISTER / "libraries").exists()
+
+
+def test_holdings_follow_a_participation_that_is_changed_by_hand(desk: Workplace, folder: Path) -> None:
+    Export().bib(book(1), "SK01").holding("SOLB").holding("SOLG").holding("NONE").load(desk)
+    assert joining.show_as_registered.fn() == {}, "a sigel that nobody has is left alone"
+    file = folder / "libraries.toml"
+    limited = changed(file.read_text("utf-8"), ('participation = "registering"', 'participation = "limited"'))
+    file.write_text(limited, "utf-8")
+    assert not desk.read_register_again().library_by_sigel["SOLB"].is_visible
+    assert joining.show_as_registered.fn() == {"holdings_hidden": 1}
+    assert [(sigel, bool(shown)) for sigel, shown in seen(desk, "out_holding", "sigel", "is_visible")] == [
+        ("NONE", False), ("SOLB", False), ("SOLG", False),
+    ]  # fmt: skip
+    assert joining.show_as_registered.fn() == {}
