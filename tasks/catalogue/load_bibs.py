@@ -314,7 +314,8 @@ def _new_versions(
 
 def _decide(each: Waiting, loading: Loading, supplier: Sender, bib: ExistingBib) -> OverlayDecision:
     if loading.profile is not None and not loading.profile.overlay:
-        return OverlayDecision(False, "kept_by_profile", "the import replaces no bib of the catalogue")
+        who = "the stock of a library" if loading.is_stock else "the import"
+        return OverlayDecision(False, "kept_by_profile", f"{who} replaces no bib of the catalogue")
     decision = may_replace(each.encoding_level, loading.sent_at_name, bib, supplier, loading.register.levels)
     if decision.replaces and "bib_replace" in loading.held_classes:
         return OverlayDecision(

@@ -178,22 +178,27 @@ def _in_place(found: Found) -> str:
 
 
 def _charts(found: Found) -> dict[str, str]:
-    charts = {"endings": _bars([each.replace("_", " ") for each in ENDINGS], [found.endings[each] for each in ENDINGS])}
+    endings = [(each.replace("_", " "), found.endings[each], COLOURS[each]) for each in ENDINGS]
+    charts = {"endings": _bars(*zip(*endings, strict=True))}
     why = [each for each in found.rules if each[0] != "matched"][:MOST_RULES]
-    charts["rules"] = _bars([rule for _, rule, _ in why], [number for _, _, number in why])
+    charts["rules"] = _bars(
+        [rule for _, rule, _ in why], [number for *_, number in why], [COLOURS[ending] for ending, *_ in why]
+    )
     charts["decades"] = _stacked([f"{each}s" for each in found.decades], list(found.decades.values()))
     charts["libraries"] = _stacked(list(found.libraries), list(found.libraries.values()))
     return charts
 
 
-def _bars(labels: Sequence[str], numbers: Sequence[int]) -> str:
+def _bars(labels: Sequence[str], numbers: Sequence[int], colours: Sequence[str]) -> str:
     import pygal  # slow to import
 
     chart = pygal.HorizontalBar(
         **_settings([COLOURS["not_found"]], 90 + 30 * max(len(labels), 2)), show_legend=False, print_values=True
     )
     chart.x_labels = list(reversed(labels))
-    chart.add("rows", list(reversed(numbers)))
+    chart.y_labels = _steps(max(numbers, default=0))
+    coloured = [{"value": number, "color": colour} for number, colour in zip(numbers, colours, strict=True)]
+    chart.add("rows", list(reversed(coloured)))
     return _as_uri(chart)
 
 
@@ -206,6 +211,8 @@ def _stacked(labels: Sequence[str], counts: Sequence[Counter[str]]) -> str:
         legend_at_bottom_columns=3,
     )
     chart.x_labels = list(reversed(labels))
+    if used:
+        chart.y_labels = _steps(max(count.total() for count in counts))
     for each in used:
         chart.add(each.replace("_", " "), [count[each] or None for count in reversed(counts)])
     return _as_uri(chart)
@@ -216,7 +223,9 @@ def _settings(colours: Sequence[str], height: int) -> dict[str, Any]:
 
     style = Style(
         colors=tuple(colours), background="white", plot_background="white", foreground="#333f48",
-        foreground_strong="#1d2733", foreground_subtle="#5f6b76", opacity="1", label_font_size=14,
+        foreground_strong="#1d2733", foreground_subtle="#5f6b76", guide_stroke_color="#d9e0e7",
+        major_guide_stroke_color="#d9e0e7", guide_stroke_dasharray="1,0", major_guide_stroke_dasharray="1,0",
+        opacity="1", label_font_size=14,
         major_label_font_size=14, legend_font_size=13, value_font_size=13,
         font_family="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
     )  # fmt: skip
@@ -225,6 +234,16 @@ def _settings(colours: Sequence[str], height: int) -> dict[str, Any]:
         "truncate_label": -1, "legend_at_bottom": True, "no_data_text": "nothing", "disable_xml_declaration": True,
         "js": [], "style": style, "value_formatter": lambda value: f"{value:,.0f}",
     }  # fmt: skip
+
+
+def _steps(most: int) -> list[int]:
+    """Round numbers for an axis from 0 to at least `most`, about five of them."""
+    power = 1
+    while True:
+        for step in (power, 2 * power, 5 * power):
+            if step * 5 >= most:
+                return list(range(0, max(most, 1) + step, step))
+        power *= 10
 
 
 def _as_uri(chart: Any) -> str:

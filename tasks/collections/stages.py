@@ -233,11 +233,11 @@ def _next_steps(summary: CollectionSummary) -> Iterator[str]:
     if summary.is_preview:
         yield "Nothing was settled: run it again without --dry-run."
     elif summary.is_held:
-        yield f"Approve the plan {summary.plan_hash[:8]}, and the holdings are attached: `samkat plans approve`."
+        yield f"Approve the plan {summary.plan_hash[:8]}, and the holdings are attached (samkat plans approve)."
     elif summary.plan_state:
         yield f"The plan {summary.plan_hash[:8]} is {summary.plan_state}."
     if summary.endings.get("review") and not summary.is_preview:
-        yield "Decide the rows in review.csv (column `decision`), and send it back: `samkat review decide --csv`."
+        yield "Decide the rows in review.csv in its column decision, and send it back (samkat review decide --csv)."
 
 
 @stage()

@@ -233,27 +233,21 @@ def _piece(row: Row, table: Table, rules: StockRules, own_prefix: str, member_no
 
 
 def record_of(said: Mapping[str, str], own_prefix: str) -> LazyRecord:
-    """What a row says, as a MARC record. A name that is not inverted goes to 245 $c, where names are read in any order.
-
-    Nothing is repaired: an ISBN stands as it was written.
-    """
+    """What a row says, as a MARC record. Nothing is repaired: an ISBN stands as it was written, and so do names."""
     fields: list[tuple[str, str]] = []
     if said.get("control_number"):
         fields += [("001", said["control_number"]), ("003", own_prefix)]
     fields += [("020", _data("  ", "a", each)) for each in _ISBNS.split(said.get("isbn", "")) if each]
     names = [each for each in _NAMES.split(said.get("author", "")) if each]
-    inverted = [each for each in names if "," in each]
-    spoken = [each for each in names if "," not in each]
-    if inverted:
-        fields.append(("100", _data("1 ", "a", inverted[0])))
+    if names:
+        fields.append(("100", _data("1 ", "a", names[0])))
     title = said.get("title", "")
     if title:
-        statement = f"{SUBFIELD_MARK}c{'; '.join(spoken)}" if spoken else ""
-        fields.append(("245", _data("00", "a", title) + statement))
+        fields.append(("245", _data("00", "a", title)))
     year = _YEAR.search(said.get("year", ""))
     if year is not None:
         fields.append(("264", _data(" 1", "c", year[1])))
-    fields += [("700", _data("1 ", "a", each)) for each in inverted[1:]]
+    fields += [("700", _data("1 ", "a", each)) for each in names[1:]]
     return LazyRecord(LEADER, [tag for tag, _ in fields], [text for _, text in fields])
 
 

@@ -79,6 +79,7 @@ def test_approval_attaches_the_holdings_and_revert_takes_them_away(catalogue: Wo
     assert revert(found.delivery_id)["was_reverted"]
 
 
+@ON_SQLITE
 def test_the_same_file_again_changes_nothing(catalogue: Workplace) -> None:
     found = match(catalogue, table(*STOCK))
     decide(found.plan_hash)
@@ -103,6 +104,7 @@ def test_a_dry_run_says_the_same_and_settles_nothing(catalogue: Workplace) -> No
     assert read_csv(catalogue, real.files["not_found"]) == read_csv(catalogue, dry.files["not_found"])
 
 
+@ON_SQLITE
 def test_a_library_gets_four_files_and_a_report(catalogue: Workplace) -> None:
     found = match(catalogue, table(*STOCK))
     assert sorted(found.files) == ["bad_isbn", "matched", "not_found", "report", "review"]
@@ -122,6 +124,7 @@ def test_a_library_gets_four_files_and_a_report(catalogue: Workplace) -> None:
     assert read_csv(catalogue, found.files["matched"])[0]["holding"] == "attached"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("approved_first", [True, False])
 def test_a_decided_row_is_attached_with_the_plan_or_after_it(catalogue: Workplace, approved_first: bool) -> None:
     found = match(catalogue, table(*STOCK))
@@ -168,6 +171,7 @@ def test_missing_bibs_are_made_where_they_are_asked_for_and_can_be_looked_for(ca
     assert revert(found.delivery_id)["bibs"] == 1
 
 
+@ON_SQLITE
 def test_a_rejected_plan_attaches_nothing_and_may_be_approved_later(catalogue: Workplace) -> None:
     before = catalogue_content(catalogue.warehouse)
     found = match(catalogue, table(*STOCK))
@@ -177,6 +181,7 @@ def test_a_rejected_plan_attaches_nothing_and_may_be_approved_later(catalogue: W
     assert len(shelf(catalogue)) == 4
 
 
+@ON_SQLITE
 def test_libraries_with_one_common_catalogue_join_together(catalogue: Workplace) -> None:
     columns = ("ISBN", "Titel", "Upphov", "Filial", "Hylla")
     said = ((1, "Huvudbiblioteket", "Hc"), (2, "Huvudbiblioteket, lunv", "Hcf"), (3, "Bokbussen", "Hc"))
