@@ -16,6 +16,7 @@ from schemas.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from schemas.register.import_profiles import ImportProfile
     from schemas.register.patron_sources import PatronSource
     from schemas.register.register import Register
     from schemas.register.suppliers import Supplier
@@ -90,6 +91,18 @@ def known_supplier(code: str, of: Register) -> Supplier:
     raise UsageError(
         f"no supplier has the code {code!r}", field="--supplier", remedy=f"{hint}known codes: {', '.join(known)}"
     )
+
+
+def known_import_profile(code: str, of: Register) -> ImportProfile:
+    """The import profile `code`. Raises `UsageError` with the known codes and the nearest one."""
+    found = of.import_profile_by_code.get(code)
+    if found is not None:
+        return found
+    known = sorted(of.import_profile_by_code)
+    near = difflib.get_close_matches(code.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    there = f"known codes: {', '.join(known)}" if known else "write it into import_profiles.toml of the register"
+    raise UsageError(f"no import profile has the code {code!r}", field="--profile", remedy=f"{hint}{there}")
 
 
 def known_patron_source(code: str, of: Register) -> PatronSource:

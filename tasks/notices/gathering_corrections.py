@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from schemas.marc import HoldingLine
 from schemas.outcomes import DeliveryState, HoldingOutcome
 from schemas.register.register import Register
+from schemas.register.senders import RECORD_KINDS
 from schemas.warehouse.core import core_bib, core_holding_version, core_outcome
 from schemas.warehouse.raw import raw_record
 from schemas.warehouse.stage import stage_holding_line
@@ -41,7 +42,7 @@ def library_corrections(
     time zone, in which days are told.
     """
     row = delivery(connection, delivery_id)
-    if row.state != DeliveryState.REVERTED or row.kind != "supplier":
+    if row.state != DeliveryState.REVERTED or row.kind not in RECORD_KINDS:
         return []
     holdings = _holdings(connection, register, delivery_id)
     marks = ShelfMarks(connection, row.sender, holdings)

@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, HoldingOutcome
 from schemas.register.register import Register
-from schemas.register.suppliers import Supplier
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from schemas.warehouse.stage import stage_bib, stage_holding, stage_holding_line, stage_isbn
@@ -84,7 +83,7 @@ def library_digests(
 
 def supplier_name(register: Register, code: str) -> str:
     """The supplier's name; its code where the register no longer has it."""
-    found: Supplier | None = register.supplier_by_code.get(code)
+    found = register.sender_by_code.get(code)
     return found.name if found else code
 
 

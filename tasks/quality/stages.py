@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from tasks.catalogue.planning import reject_delivery
 from tasks.catalogue.stages import loading_of
 from tasks.landing.archive import report_key
 from tasks.landing.feeds import feeds_of, judge_feeds
+from tasks.matching.judging import STAGE as MATCH
 from tasks.quality import docs_turns
 from tasks.quality.docs_backlog import backlog, make_docs
 from tasks.quality.docs_index import INDEX
@@ -31,13 +32,15 @@ from tasks.quality.hold import Passage, pass_or_hold
 from tasks.quality.stored_counts import prove_and_count
 from tasks.quality.summary import as_markdown, summaries
 from tasks.stage import run_id, stage, stage_logger
-from tasks.warehouse.ledger import note_done, set_state
+from tasks.warehouse.ledger import note_done, set_state, stages_done
 from tasks.workplace import Workplace, workplace
 
 BUSY = "another run is at it"
 """In the totals of a run that left the Data Docs to another one."""
 DOCS_FLOW = "flows.data_docs"
 GATE_LOCK = "gate"
+IMPORT = "import"
+"""Kind of deliveries that are held under a plan of their own."""
 OF_THIS_RUN = "PREFECT__"
 """Variables in which a worker tells a process which run it is; a process of its own is another run."""
 
@@ -47,22 +50,23 @@ def check_deliveries(deliveries: list[int]) -> Counter[str]:
     """Hold each delivery against its supplier's limits; what breaks one waits for approval, the rest goes on."""
     place = workplace()
     waiting = [DeliveryState.STAGED, DeliveryState.HELD]
-    rows = rows_in_state(place.warehouse, deliveries, waiting)
+    rows = _to_judge(place, deliveries, waiting)
     counts: Counter[str] = Counter(deliveries=len(rows))
     for sender in dict.fromkeys(row.sender for row in rows):
-        supplier = place.supplier(sender)
+        supplier = place.sender(sender)
         with place.warehouse.write(GATE_LOCK) as connection:
             # Read again behind the lock: another run may have judged them and gone on meanwhile.
             some = {
                 row.delivery_id: row
-                for row in rows_in_state(place.warehouse, deliveries, waiting)
+                for row in _to_judge(place, deliveries, waiting)
                 if row.sender == sender
             }
             results = judge_deliveries(connection, list(some), supplier, place.register)
-            previews = {delivery_id: results.pop(delivery_id) for delivery_id in some if some[delivery_id].is_preview}
+            previews = {each: results.pop(each) for each, row in some.items() if row.is_preview or row.kind == IMPORT}
             decisions = pass_or_hold(connection, results, now=place.now, run_id=run_id())
             for delivery_id, found in previews.items():
-                # A dry run enters no plan; it says what would be held, and goes on to show the rest.
+                # A dry run enters no plan; it says what would be held, and goes on to show the rest. An import waits
+                # for a person in any case, who is told the same.
                 breaches = [each.reason for each in found if each.is_breach]
                 reason = f"would be held: {'; '.join(breaches)}" if breaches else None
                 counts["would be held"] += bool(breaches)
@@ -71,6 +75,16 @@ def check_deliveries(deliveries: list[int]) -> Counter[str]:
                 counts[decision.passage] += 1
                 _carry_out(connection, place, some[delivery_id], decision.passage, decision.reason)
     return counts
+
+
+def _to_judge(
+    place: Workplace, deliveries: Collection[int], states: Collection[DeliveryState]
+) -> list[sa.Row[Any]]:
+    """Deliveries that wait for the gate. One that was matched has been through it, and is held for another reason."""
+    rows = rows_in_state(place.warehouse, deliveries, states)
+    with place.warehouse.read() as connection:
+        matched = stages_done(connection, [row.delivery_id for row in rows], MATCH)
+    return [row for row in rows if row.delivery_id not in matched]
 
 
 def _carry_out(connection: sa.Connection, place: Workplace, row: sa.Row[Any], passage: Passage, reason: str) -> None:

@@ -21,6 +21,7 @@ from tasks.warehouse.runs import finish_run, open_runs
 from tasks.workplace import workplace
 
 INGEST = "supplier-ingest/supplier-ingest"
+IMPORT = "bib-import/bib-import"
 LONGEST_WAIT_SECONDS = 3 * 3600
 TELLING = "tell-operator"
 HELD = "Held"
@@ -93,17 +94,28 @@ def resubmit(suppliers: Sequence[str]) -> tuple[str, ...]:
     None is taken where there is no deployment, or nobody looks for its runs. A person at a command line waits for the
     end, to see what came of it; a run on a worker does not, since it would keep the place of the one it waits for.
     """
+    return _not_taken(INGEST, "supplier", suppliers)
+
+
+@stage(name="resubmit")
+def resubmit_imports(profiles: Sequence[str]) -> tuple[str, ...]:
+    """As `resubmit`, import profiles whose files have been decided on."""
+    return _not_taken(IMPORT, "profile", profiles)
+
+
+def _not_taken(to: str, parameter: str, senders: Sequence[str]) -> tuple[str, ...]:
+    """Start the deployment `to` for each of `senders`; returns those that nobody would take."""
     limit = 0 if deployment.id else LONGEST_WAIT_SECONDS
     left = []
-    for supplier in suppliers:
+    for sender in senders:
         started = orchestrator.start_where_somebody_listens(
-            INGEST,
-            {"supplier": supplier, "uris": []},
-            idempotency_key=f"{run_id()}|{supplier}",
+            to,
+            {parameter: sender, "uris": []},
+            idempotency_key=f"{run_id()}|{sender}",
             limit_seconds=limit,
         )
         if started is None:
-            left.append(supplier)
+            left.append(sender)
     return tuple(left)
 
 

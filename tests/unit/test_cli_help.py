@@ -42,6 +42,7 @@ def test_every_command_of_the_design_is_there() -> None:
         "samkat ingest",
         "samkat sweep",
         "samkat export",
+        "samkat import",
         "samkat marts",
         "samkat intake",
         "samkat revert",

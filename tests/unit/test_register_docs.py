@@ -31,6 +31,7 @@ from schemas.register.base import RegisterModel
 from schemas.register.catalogue import CatalogueRules
 from schemas.register.export_profiles import ExportProfile, ExportTriggers
 from schemas.register.guards import GuardLimit
+from schemas.register.import_profiles import FieldRule, HoldingRule, ImportMatching, ImportProfile, RecordRules
 from schemas.register.levels import LevelPolicy, LevelTable
 from schemas.register.libraries import Library
 from schemas.register.matching import MatchingPolicy, MatchingWeights
@@ -69,6 +70,11 @@ SECTIONS: dict[str, type[RegisterModel]] = {
     "### `[[library]]`": Library,
     "### `[[export_profile]]`": ExportProfile,
     "### `[export_profile.triggers]`": ExportTriggers,
+    "### `[[import_profile]]`": ImportProfile,
+    "### `[import_profile.record]`": RecordRules,
+    "### `[[import_profile.fields]]`": FieldRule,
+    "### `[[import_profile.holdings]]`": HoldingRule,
+    "### `[import_profile.matching]`": ImportMatching,
     "## participation.toml": ParticipationRules,
     "## patron_policy.toml": PatronPolicy,
     "### `[paths.PATH]`": PathRule,
