@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from flows.bib_import import bib_import
 from flows.patron_sync import patron_sync
 from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
@@ -14,7 +15,7 @@ from tasks.notices.stages import notify_decided, notify_patron_plan, send_notice
 from tasks.patrons.stages import apply_patron_plan
 from tasks.privacy.stages import erase_approved_persons
 from tasks.quality.stages import prove_conservation
-from tasks.runs.stages import resubmit
+from tasks.runs.stages import resubmit, resubmit_imports
 
 
 @pipeline(name="plan-decide", run_name="{decision}-{plan_hash}", timeout_seconds=4 * 3600)
@@ -35,6 +36,8 @@ def plan_decide(
     send_notices()
     for supplier in resubmit(decided.suppliers_held):
         supplier_ingest(supplier, [])
+    for profile in resubmit_imports(decided.imports_held):
+        bib_import(profile, [])
     for source in patrons.sources:
         patron_sync(source, [])
     all_of_it = (decided, applied, patrons, updates, accounts, erased)

@@ -110,4 +110,5 @@ def _way_on(line: DeliveryLine | None, report: dict[str, Any]) -> str:
     if "accounts" in report:
         return "`samkat accounts import FILE --again` takes it again."
     again = "patrons sync FILE --source CODE" if "persons" in report else "ingest FILE --supplier CODE"
+    again = "import FILE --profile CODE" if line is not None and line.kind == "import" else again
     return f"`samkat {again} --again` takes it again."

@@ -215,7 +215,12 @@ def deliveries_with_overdue(connection: Connection, today: date) -> list[int]:
 
 
 def overdue(connection: Connection, loading: Loading) -> list[sa.Row[Any]]:
-    """Open reviews of the delivery whose deadline has passed and whose bib is not yet loaded."""
+    """Open reviews of the delivery whose deadline has passed and whose bib is not yet loaded.
+
+    None of an import that creates no bibs: a deadline makes none either.
+    """
+    if loading.profile is not None and loading.profile.create == "none":
+        return []
     return list(
         connection.execute(
             sa.select(core_review)

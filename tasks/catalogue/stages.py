@@ -46,6 +46,8 @@ from tasks.workplace import Workplace, workplace
 
 PATRONS = "patron-sync"
 """The flow whose plans tasks/patrons carries out."""
+APPROVED_AS_A_WHOLE = (PATRONS, planning.IMPORTS)
+"""Flows whose plans say nothing about single classes of a supplier's delivery."""
 APPROVAL_WAITS_SECONDS = 600
 """How long an approval waits for the run that is loading the same sender's deliveries."""
 
@@ -271,6 +273,8 @@ class Carried:
     said: dict[str, str]
     problems: dict[str, str]
     suppliers_held: tuple[str, ...] = ()
+    imports_held: tuple[str, ...] = ()
+    """Import profiles whose deliveries were held as a whole, and may go on."""
 
     def as_summary(self) -> dict[str, object]:
         """For the run's row and for whoever started it."""
@@ -326,9 +330,10 @@ def decide_plan(plan_hash: str, decision: str, by: str, change_class: str | None
         decided = decide(connection, plan_hash, by, place.now, change_class)
         senders = [delivery(connection, each).sender for each in decided.delivery_ids]
     is_gate = decided.flow != PATRONS and any(each.startswith("quality:") for each in decided.change_classes)
-    held = tuple(dict.fromkeys(senders)) if is_gate else ()
+    held = tuple(dict.fromkeys(senders))
     said = {decided.plan_hash: f"{decided.state}: {', '.join(decided.change_classes)}"}
-    return Carried(list(decided.delivery_ids), said, {}, held)
+    is_import = decided.flow == planning.IMPORTS
+    return Carried(list(decided.delivery_ids), said, {}, held if is_gate else (), held if is_import else ())
 
 
 @stage()
@@ -341,7 +346,7 @@ def apply_plan(decided: Carried) -> Carried:
             rows = show(connection, plan_hash)
         for row in rows:
             change_class = row._mapping["class"]
-            if row.delivery_id is None or row.flow == PATRONS or change_class.startswith("quality:"):
+            if row.delivery_id is None or row.flow in APPROVED_AS_A_WHOLE or change_class.startswith("quality:"):
                 continue
             what = f"{change_class} of delivery {row.delivery_id}"
             if row.state == PlanState.APPROVED:

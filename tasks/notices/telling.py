@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import DeliveryState
 from schemas.register.register import Register
+from schemas.register.senders import RECORD_KINDS
 from schemas.warehouse.core import core_notice
 from schemas.warehouse.raw import raw_delivery, raw_progress
 from tasks.landing.strays import Stray, enter_new, put_away
@@ -100,7 +101,7 @@ def tell_of_deliveries(
     if not untold:
         return Counter()
     counts = Counter(quarantined=quarantine_unreadable(warehouse, landing, [row.delivery_id for row in untold]))
-    known = [each for each in rejects if each.sender in teller.register.supplier_by_code]
+    known = [each for each in rejects if each.sender in teller.register.sender_by_code]
     file_rejects(landing, teller.register, known, teller.today)
     with warehouse.write(CATALOGUE_LOCK) as connection:
         claimed = set(_claim(connection, [row.delivery_id for row in untold]))
@@ -160,7 +161,7 @@ def _untold(
     return connection.execute(
         sa.select(raw_delivery)
         .where(
-            raw_delivery.c.kind == "supplier",
+            raw_delivery.c.kind.in_(RECORD_KINDS),
             sa.not_(raw_delivery.c.is_preview),
             sa.or_(is_asked_for, is_left_behind),
             sa.not_(is_told),
