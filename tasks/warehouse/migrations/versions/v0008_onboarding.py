@@ -1,4 +1,4 @@
-"""Applicants, their checklists, customers of suppliers and test deliveries.
+"""Applicants and their checklists, holdings that stand still, customers of suppliers and test deliveries.
 
 Revision: 0008, after 0007
 """
