@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from config.settings import SAMPLE_REGISTER
 from deployments.sample import SAMPLE_NIGHT, write_night
 from schemas.marc import Record, control_field, data_field
 from tasks.marc.encode import encode
+from tests.unit.library_samples import PUBLIC, changed
 
 pytestmark = pytest.mark.integration
 
@@ -141,6 +144,33 @@ def test_a_review_is_listed_shown_and_decided_and_the_order_is_found(samkat: Sam
     assert samkat.json(2, "review", "decide", number, "--match", str(candidate), "--by", "Anna Berg")["problems"]
     answer = samkat.json(0, "why", "isbn", "9100123455", "--library", "LUNV")["answer"]
     assert [line.split(":")[0] for line in answer] == ["LUNV has it", "LUNV has it"]
+
+
+def test_a_library_is_refused_then_admitted_listed_and_taken_back(
+    samkat: Samkat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = shutil.copytree(SAMPLE_REGISTER, tmp_path / "register")
+    monkeypatch.setitem(samkat.environment, "SAMKAT_REGISTER", str(register))
+    file = tmp_path / "nylunda.toml"
+    file.write_text(changed(PUBLIC, ("keeps_current = true", "")), "utf-8")
+    refused = samkat.run("libraries", "admit", file)
+    assert refused.returncode == 3, refused.stderr
+    assert "the library has not committed itself" in refused.stdout
+    assert "Nothing was written into the register." in refused.stdout
+    file.write_text(PUBLIC.replace("sigel", "sygel"), "utf-8")
+    wrong = samkat.run("libraries", "check", file)
+    assert (wrong.returncode, "sygel" in wrong.stderr or "is missing" in wrong.stderr) == (2, True)
+
+    file.write_text(PUBLIC, "utf-8")
+    admitted = samkat.json(0, "libraries", "admit", file, "--by", "Ada Kvist")
+    assert (admitted["state"], admitted["entry_file"]) == ("admitted", "libraries/NYLU.toml")
+    listed = {each["sigel"]: each["standing"] for each in samkat.json(0, "libraries", "list")["libraries"]}
+    assert listed["NYLU"] == "agreement begins on 2025-04-01"
+    taken = samkat.json(0, "libraries", "withdraw", "NYLU", "--reason", "signed by the wrong side")
+    assert taken["state"] == "withdrawn"
+    assert not (register / "libraries" / "NYLU.toml").exists()
+    found = samkat.json(0, "libraries", "freshness")
+    assert {each["sigel"] for each in found["libraries"] if each["is_stale"]} >= {"VLIE", "VEST"}
 
 
 def order(title: str, author: str, isbn: str) -> bytes:
