@@ -23,6 +23,7 @@ from tasks.landing.keys import Area
 from tasks.landing.receiving import Receiving, receive_file
 from tasks.landing.zone import NotLandedError
 from tasks.notices.gathering_rejects import for_supplier, rejects_of
+from tasks.notices.rejects import SupplierRejects
 from tasks.notices.stages import teller_of
 from tasks.notices.telling import key_of
 from tasks.stage import run_id, stage, stage_logger
@@ -31,8 +32,8 @@ from tasks.suppliers.checklist import checklist
 from tasks.suppliers.customers_file import MAX_BYTES, CustomersFile, read_customers
 from tasks.suppliers.letters import TrialLetter, compose_findings, compose_row_faults, compose_trial
 from tasks.suppliers.report import CustomersReport, TrialReport, customers_as_markdown, line_of, trial_as_markdown
-from tasks.suppliers.trials import Trial, keep_trial, read_trials, together
-from tasks.warehouse.forgetting import forget_previews
+from tasks.suppliers.trials import Trial, digest_of, keep_trial, read_trials, together
+from tasks.warehouse.forgetting import forget_looked_at
 from tasks.warehouse.ledger import delivery
 from tasks.workplace import Workplace, workplace
 
@@ -119,34 +120,41 @@ def report_tests(
     """
     place = workplace()
     known = place.supplier(supplier)
-    with place.warehouse.write() as connection:
+    with place.warehouse.read() as connection:
         rows = _rows(connection, files.deliveries)
         trials = read_trials(connection, known, rows, guards, place.today)
-        ids: list[int | None] = [None] * len(trials)
-        found = together(trials)
-        checks = checklist(known, found, place.today)
-        if trials and not dry_run:
-            kept = [keep_trial(connection, supplier, each, _uri(place, row), run_id(), place.now)
-                    for each, row in zip(trials, rows, strict=True)]  # fmt: skip
-            ids = [trial_id for trial_id, _ in kept]
-            letter = TrialLetter(
-                known, trials, checks, found.counts, _rejects(connection, place, supplier, trials),
-                tuple(digest for _, digest in kept), place.today,
-            )  # fmt: skip
-            catalogue = place.register.catalogue
-            teller_of(place).queue(connection, [compose_trial(letter, catalogue.name, catalogue.sender)])
-        for each in trials:
-            forget_previews(connection, "supplier", supplier, each.sha256)
+        digests = [digest_of(connection, each) for each in trials]
+        rejects = _rejects(connection, place, supplier, trials)
         stopped = _stopped(connection, files.deliveries)
-    if stopped:
-        remedy = "the files stay where they are: run it again when that is put right"
-        raise SamkatError(f"not every file could be tried: {'; '.join(stopped)}", remedy=remedy)
+    found = together(trials)
+    checks = checklist(known, found, place.today)
+    ids: list[int | None] = [None] * len(trials)
+    letter = TrialLetter(known, trials, checks, found.counts, rejects, tuple(digests), place.today)
+    if trials and not dry_run:
+        ids = [_keep(place, row, trial, digest) for row, trial, digest in zip(rows, trials, digests, strict=True)]
+        catalogue = place.register.catalogue
+        message = compose_trial(letter, catalogue.name, catalogue.sender)
+        with place.warehouse.write() as connection:
+            teller_of(place).queue(connection, [message])
     report = TrialReport(map(line_of, trials, ids), checks if trials else (), files.known)
     if run_id() is not None:
         key = f"trial-{supplier.lower()}"
         text = trial_as_markdown(supplier, report)
         create_markdown_artifact(text, key=key, description="What a test delivery would come to")
+    with place.warehouse.write() as connection:
+        # Last: all that came before can be done again as long as the previews are there.
+        forget_looked_at(connection, [each.delivery_id for each in trials])
+    if stopped:
+        remedy = "the files stay where they are: run it again when that is put right"
+        raise SamkatError(f"not every file could be tried: {'; '.join(stopped)}", remedy=remedy)
     return report
+
+
+def _keep(place: Workplace, row: sa.Row[Any], trial: Trial, digest: str) -> int:
+    """Keep one file's trial in a transaction of its own; a run that is killed in between keeps the same ones again."""
+    about = {"uri": _uri(place, row), "run_id": run_id(), "tried_at": place.now}
+    with place.warehouse.write() as connection:
+        return keep_trial(connection, row.sender, trial, digest, about)
 
 
 def _rows(connection: sa.Connection, deliveries: Sequence[int]) -> list[sa.Row[Any]]:
@@ -175,7 +183,7 @@ def _uri(place: Workplace, row: sa.Row[Any]) -> str | None:
     return place.zone.uri_for(archive_key(row.sender, row.received_at.date(), row.sha256, row.name))
 
 
-def _rejects(connection: sa.Connection, place: Workplace, supplier: str, trials: Sequence[Trial]) -> Any:
+def _rejects(connection: sa.Connection, place: Workplace, supplier: str, trials: Sequence[Trial]) -> SupplierRejects:
     found = rejects_of(connection, place.register, [each.delivery_id for each in trials], is_preview=True)
     run_key = key_of(each.sha256 for each in trials)
     return for_supplier(place.register, supplier, found, run_key=run_key, run_date=place.today)

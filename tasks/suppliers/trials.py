@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -216,14 +216,11 @@ def _bibs_tried_before(connection: Connection, supplier: str, but: Sequence[str]
     )
 
 
-def keep_trial(
-    connection: Connection, supplier: str, trial: Trial, uri: str | None, run_id: str | None, now: datetime
-) -> tuple[int, str]:
-    """Keep what was found; returns the trial's id, and the digest of what was found.
+def keep_trial(connection: Connection, supplier: str, trial: Trial, digest: str, about: Mapping[str, object]) -> int:
+    """Keep what was found; returns the trial's id. `about`: uri, run_id, tried_at.
 
-    Where the last trial of the same file found the same, that one stays and no row is added.
+    Where the last trial of the same file found the same (`digest_of`), that one stays and no row is added.
     """
-    digest = _digest(connection, trial)
     last = connection.execute(
         sa.select(core_trial.c.trial_id, core_trial.c.findings_digest)
         .where(core_trial.c.supplier == supplier, core_trial.c.sha256 == trial.sha256)
@@ -231,13 +228,13 @@ def keep_trial(
         .limit(1)
     ).one_or_none()
     if last is not None and last.findings_digest == digest:
-        return int(last.trial_id), digest
+        return int(last.trial_id)
     trial_id = take_id(connection, "trial")
     connection.execute(
         sa.insert(core_trial).values(
-            trial_id=trial_id, supplier=supplier, sha256=trial.sha256, name=trial.name, uri=uri, bytes=trial.bytes,
+            trial_id=trial_id, supplier=supplier, sha256=trial.sha256, name=trial.name, bytes=trial.bytes,
             state=trial.state, is_ready=trial.is_ready, reason=trial.found.rejected or None, findings_digest=digest,
-            run_id=run_id, tried_at=now, **{name: trial.found.counts[name] for name in COUNTS},
+            **about, **{name: trial.found.counts[name] for name in COUNTS},
         )
     )  # fmt: skip
     records = _records(trial.delivery_id).add_columns(sa.literal(trial_id).label("trial_id"))
@@ -249,10 +246,10 @@ def keep_trial(
     ]
     columns = ("seq", "rule", "is_met", "is_needed", "reason")
     bulk_insert(connection, core_trial_check, columns, rows, {"trial_id": trial_id})
-    return trial_id, digest
+    return trial_id
 
 
-def _digest(connection: Connection, trial: Trial) -> str:
+def digest_of(connection: Connection, trial: Trial) -> str:
     """Of everything that was found about a file, without ids and instants."""
     digest = hashlib.sha256(f"{trial.state}\0{trial.found.rejected}".encode())
     for each in trial.checks:

@@ -41,7 +41,14 @@ def forget_previews(connection: Connection, kind: str, sender: str, sha256: str)
             )
         ).scalars()
     )
-    if seen:
-        forget_records(connection, seen)
-        for table in _LEDGER:
-            connection.execute(sa.delete(table).where(table.c.delivery_id.in_(seen)))
+    forget_looked_at(connection, seen)
+
+
+def forget_looked_at(connection: Connection, delivery_ids: Collection[int]) -> None:
+    """Drop these previews, their rows in the ledger too."""
+    if not delivery_ids:
+        return
+    forget_records(connection, delivery_ids)
+    for table in _LEDGER:
+        wanted = sa.select(id_set(connection, delivery_ids).c.value)
+        connection.execute(sa.delete(table).where(table.c.delivery_id.in_(wanted)))
