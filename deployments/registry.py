@@ -220,6 +220,38 @@ DEPLOYED: tuple[Deployed, ...] = (
         tags=("decisions",),
     ),
     Deployed(
+        "collection-match",
+        "The whole stock of a joining library is matched against the catalogue. Its holdings wait for approval of a "
+        "plan; the library gets its results as files.",
+        owner="operator",
+        limit=1,
+        tags=("services",),
+    ),
+    Deployed(
+        "bib-merge",
+        "Bibs that are one become one: holdings moved, double ones joined, all numbers lead to the bib that stays.",
+        owner="cataloguer",
+        limit=1,
+        tags=("catalogue", "services"),
+    ),
+    Deployed(
+        "bib-split",
+        "Merged bibs are parted again; what others changed since survives and is listed.",
+        owner="cataloguer",
+        limit=1,
+        tags=("catalogue", "services"),
+    ),
+    Deployed(
+        "duplicate-bibs",
+        "Bibs that look like one are found by the evidence of matching and offered in the worklist; none is merged. "
+        "Looks at what changed since its last run, with `full` at everything.",
+        owner="cataloguer",
+        limit=1,
+        tags=("nightly", "catalogue", "services"),
+        # After the provisional bibs of 05:00, so that the worklist of the morning has both.
+        cron="15 5 * * *",
+    ),
+    Deployed(
         "local-export",
         "What changed in the catalogue goes to the libraries' local systems, a file a profile of the register. With a "
         "profile and a window a past one is sent again.",

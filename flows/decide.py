@@ -80,8 +80,12 @@ def _carry_out(entered: Entry, done: dict[str, object]) -> tuple[str, ...]:
     for choice in entered.plans:
         report = plan_decide(choice.plan_hash, choice.decision, entered.by, choice.change_class)
         done.update(report["done"])  # type: ignore[call-overload]
-    if not entered.reviews:
+    if not entered.reviews and not entered.pairs:
         return ()
-    report = review_decide(dict(entered.reviews), entered.by)
-    done.update({f"review {number}": said for number, said in report["done"].items()})  # type: ignore[attr-defined]
-    return tuple(f"review {number}: {said}" for number, said in report["problems"].items())  # type: ignore[attr-defined]
+    report = review_decide(dict(entered.reviews), entered.by, dict(entered.pairs))
+    done.update({_named(number): said for number, said in report["done"].items()})  # type: ignore[attr-defined]
+    return tuple(f"{_named(number)}: {said}" for number, said in report["problems"].items())  # type: ignore[attr-defined]
+
+
+def _named(number: str) -> str:
+    return f"pair {number}" if number.startswith("D") else f"review {number}"

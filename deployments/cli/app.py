@@ -16,6 +16,7 @@ from deployments.cli import (
     accounts,
     bib_import,
     catalogue,
+    collections,
     data_docs,
     demo,
     deployments,
@@ -25,6 +26,7 @@ from deployments.cli import (
     intake,
     libraries,
     marts,
+    merging,  # noqa: F401 - adds its commands to those of catalogue
     patron_desk,  # noqa: F401 - adds its commands to those of patrons
     patron_merging,  # noqa: F401 - adds its commands to those of patrons
     patron_privacy,  # noqa: F401 - adds its commands to those of patrons
@@ -71,6 +73,7 @@ def build() -> typer.Typer:
     app.add_typer(deployments.app, name="deployments")
     app.add_typer(catalogue.app, name="catalogue")
     ingest.register(app)
+    collections.register(app)
     sweep.register(app)
     export.register(app)
     bib_import.register(app)

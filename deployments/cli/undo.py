@@ -1,4 +1,4 @@
-"""`samkat revert`: a delivery, a file of persons, a sweep of accounts or a renewal, taken back as a whole."""
+"""`samkat revert`: a delivery, a file of persons, a sweep of accounts, a renewal or merges, taken back as a whole."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ COUNTED = {
     "accounts": "accounts put back",
     "removed": "accounts gone again",
     "ended": "accounts that their system knows by now: deactivated by the next sweep",
+    "merges": "merges parted again",
     "answers": "answers that count no more",
 }
 """What a report counts, in words."""
@@ -36,18 +37,27 @@ COUNTED = {
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "revert", "samkat revert 7 --dry-run", "samkat revert 7", "samkat revert sweep-12 --dry-run")
+    @command(
+        app,
+        "revert",
+        "samkat revert 7 --dry-run",
+        "samkat revert 7",
+        "samkat revert sweep-12 --dry-run",
+        "samkat revert merge-3",
+    )
     def revert(
         run: Annotated[
             str,
             typer.Argument(
-                metavar="RUN", help="Number of a delivery, as in `samkat status`, or a name of `samkat accounts runs`."
+                metavar="RUN",
+                help="Number of a delivery, as in `samkat status`, or a name of `samkat accounts runs` or of "
+                "`samkat catalogue merges` (merge-3, or the run's id).",
             ),
         ],
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        """Undo a delivery, a sweep of accounts or a renewal: what it changed goes back to what it was.
+        """Undo a delivery, a sweep of accounts, a renewal or merges: what was changed goes back to what it was.
 
         Later changes by others survive and are listed. Reverting twice is harmless; `--again` of `samkat ingest`,
         `samkat patrons sync` and `samkat accounts import` takes a file again.
@@ -64,12 +74,15 @@ def register(app: typer.Typer) -> None:
 
 
 def _known(warehouse: Warehouse, run: str) -> int | None:
-    """The number of the delivery, None for a run over accounts. Raises `UsageError` for what is not there."""
+    """The number of the delivery, None for a run over accounts or merges. Raises `UsageError` for what is not there."""
     from schemas.errors import UsageError
     from tasks.accounts.past_runs import runs_named
+    from tasks.catalogue.merge_carrying import merges_named
     from tasks.warehouse.overview import deliveries
 
     with warehouse.read() as connection:
+        if merges_named(connection, run):
+            return None
         runs_named(connection, run)
         if not run.strip().isdigit():
             return None
@@ -105,6 +118,8 @@ def _render(console: Console, line: DeliveryLine | None, report: dict[str, Any],
 
 def _way_on(line: DeliveryLine | None, report: dict[str, Any]) -> str:
     """What can be done after it."""
+    if "merges" in report:
+        return "The pairs that the worklist had offered are offered again."
     if "accounts" in report and not any(each.startswith("import-") for each in report["runs"]):
         return "The accounts are due again: correct what was wrong before the next sweep."
     if "accounts" in report:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from schemas.register.register import Register
     from tasks.catalogue.orders import IsbnExplanation, Order
-    from tasks.catalogue.trail import HeldPlan, Notice, Step
+    from tasks.catalogue.trail import HeldPlan, Merge, Notice, Step
     from tasks.catalogue.why import BibExplanation, BibVersion, HoldingExplanation, HoldingVersion
     from tasks.patrons.why import Decided
 
@@ -131,8 +131,29 @@ def _render_bib(console: Console, settings: Settings, found: BibExplanation) -> 
     prose(console, f"  held by: {', '.join(each.sigel for each in found.holdings) or 'no library'}", "")
     for each in found.earlier:
         prose(console, *_bib_in_words(settings, each), "")
+    for merge in reversed(found.merges):
+        prose(console, *_merge_in_words(settings, merge), "")
     _render_steps(console, settings, found.steps)
     _render_around(console, settings, found.plans, found.notices)
+
+
+def _merge_in_words(settings: Settings, merge: Merge) -> list[str]:
+    run = f", run {merge.run_id}" if merge.run_id else ""
+    score = "" if merge.score is None else f", {merge.score:.2f} points"
+    lines = [
+        f"{place.moment(merge.merged_at, settings)}  bib {merge.merged_id} was merged into bib {merge.survivor_id} by "
+        f"{merge.by}: {merge.reason or 'no reason given'} [{merge.rule}] (merge {merge.merge_id}{run})",
+        *(f"  overruled: {each}" for each in merge.objections),
+        *([f"  evidence{score}:"] if merge.evidence else []),
+        *(f"    {each}" for each in merge.evidence),
+    ]
+    if merge.split_at:
+        lines.append(
+            f"{place.moment(merge.split_at, settings)}  parted again by {merge.split_by}: "
+            f"{merge.split_reason or 'no reason given'}"
+        )
+        lines += [f"  left: {each}" for each in merge.left_as_is]
+    return lines
 
 
 def _render_holding(console: Console, settings: Settings, found: HoldingExplanation) -> None:

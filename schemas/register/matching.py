@@ -70,4 +70,9 @@ class MatchingPolicy(RegisterModel):
     review_owner: str = Field(
         "cataloguing@samkatalogen.example", pattern=r"^[^@\s]+@[^@\s]+$", description="Who gets the worklist"
     )
+    duplicates_in_worklist: int = Field(
+        25,
+        ge=0,
+        description="Pairs of bibs that look like one which the worklist offers at a time, the most alike first",
+    )
     review_language: str = Field("en", pattern=r"^[a-z]{2}$", description="Language of the worklist e-mail")

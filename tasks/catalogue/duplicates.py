@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -19,6 +21,7 @@ from schemas.register.matching import MatchingPolicy
 from schemas.warehouse.core import core_bib, core_review
 from schemas.warehouse.merging import core_duplicate, core_duplicate_look
 from tasks.catalogue.merging import Merged
+from tasks.catalogue.preview import rolled_back
 from tasks.catalogue.splitting import Split
 from tasks.matching.alike import Pair, PairVerdict, look_alike
 from tasks.matching.candidates import merged_away
@@ -31,69 +34,85 @@ OPEN, ASIDE, SAME, DIFFERENT, GONE = "open", "aside", "same", "different", "gone
 _NAMES = ("duplicate_id", "first_id", "second_id", "state", "verdict", "score", "rule", "reason", "evidence")
 
 
-def look_for_duplicates(
-    warehouse: Warehouse, policy: MatchingPolicy, now: datetime, *, chunk_bibs: int, full: bool = False
-) -> Counter[str]:
-    """Look at every bib that changed since the last look, or at all with `full`; returns counts of what was found.
+@dataclass(frozen=True)
+class Looking:
+    """How to look: `full` at every bib, `is_dry` without keeping what is found; `chunk_bibs` at a time."""
 
-    `bibs`: looked at; `found`, `again`: pairs that are new, that were open before; `aside`: of both those with a veto;
+    policy: MatchingPolicy
+    now: datetime
+    chunk_bibs: int
+    full: bool = False
+    is_dry: bool = False
+
+
+class _Reach(NamedTuple):
+    """Which changes a look is about, and how far it has got."""
+
+    after: int
+    to: int
+    bib_id: int = 0
+
+
+def look_for_duplicates(warehouse: Warehouse, looking: Looking) -> Counter[str]:
+    """Look at every bib that changed since the last look, or at all; returns counts of what was found.
+
+    `bibs`: looked at; `found`, `again`: pairs that are new, that were known; `aside`: of both those with a veto;
     `gone`: pairs no longer alike; `crowded`: numbers passed over, since too many bibs have them.
     """
     counts: Counter[str] = Counter()
     crowded: set[str] = set()
-    with warehouse.write(CATALOGUE_LOCK) as connection:
-        _begin(connection, now, full=full)
+    with _changing(warehouse, looking) as connection:
+        reach = _begin(connection, looking)
     while True:
         # Judged without the lock: what changes meanwhile is in the next look.
         with warehouse.read() as connection:
-            bib_ids = _next_bibs(connection, chunk_bibs)
+            bib_ids = _next_bibs(connection, reach, looking.chunk_bibs)
             family, members = _families(connection, bib_ids)
-            looked = look_alike(connection, members, policy)
-        with warehouse.write(CATALOGUE_LOCK) as connection:
-            counts += _keep(connection, family, looked.pairs, policy, now)
-            _advance(connection, bib_ids, chunk_bibs, now)
+            looked = look_alike(connection, members, looking.policy)
+        is_done = len(bib_ids) < looking.chunk_bibs
+        reach = reach._replace(bib_id=bib_ids[-1] if bib_ids else reach.bib_id)
+        with _changing(warehouse, looking) as connection:
+            counts += _keep(connection, family, looked.pairs, looking)
+            _note(connection, reach, looking.now, is_done=is_done)
         crowded |= set(looked.crowded)
         counts["bibs"] += len(bib_ids)
-        if len(bib_ids) < chunk_bibs:
+        if is_done:
             counts["crowded"] = len(crowded)
             return counts
 
 
-def _begin(connection: Connection, now: datetime, *, full: bool) -> None:
+def _changing(warehouse: Warehouse, looking: Looking) -> AbstractContextManager[Connection]:
+    """A transaction under the catalogue lock; of a dry run nothing stays."""
+    return rolled_back(warehouse) if looking.is_dry else warehouse.write(CATALOGUE_LOCK)
+
+
+def _begin(connection: Connection, looking: Looking) -> _Reach:
     """Say which changes the look is about; one that was not finished goes on, unless all is asked for."""
+    row = connection.execute(sa.select(core_duplicate_look).where(core_duplicate_look.c.name == LOOK)).one_or_none()
+    if row is not None and not row.is_done and not looking.full:
+        return _Reach(row.after_change_no, row.to_change_no, row.reached_bib_id)
+    after = 0 if row is None or looking.full else row.to_change_no
+    reach = _Reach(after, current(connection, "change"))
+    _note(connection, reach, looking.now, is_done=False)
+    return reach
+
+
+def _note(connection: Connection, reach: _Reach, now: datetime, *, is_done: bool) -> None:
     look = core_duplicate_look
-    row = connection.execute(sa.select(look).where(look.c.name == LOOK)).one_or_none()
-    if row is not None and not row.is_done and not full:
-        return
-    after = 0 if row is None or full else row.to_change_no
-    about = {"after_change_no": after, "to_change_no": current(connection, "change"), "reached_bib_id": 0}
+    about = {"after_change_no": reach.after, "to_change_no": reach.to, "reached_bib_id": reach.bib_id}
     connection.execute(sa.delete(look).where(look.c.name == LOOK))
-    connection.execute(sa.insert(look).values(name=LOOK, is_done=False, looked_at=now, **about))
+    connection.execute(sa.insert(look).values(name=LOOK, is_done=is_done, looked_at=now, **about))
 
 
-def _next_bibs(connection: Connection, most: int) -> list[int]:
+def _next_bibs(connection: Connection, reach: _Reach, most: int) -> list[int]:
     """The next bibs to look at, by id. A merged one is looked at for the bib that has its place."""
-    look = core_duplicate_look.c
     rows = (
         sa.select(core_bib.c.bib_id)
-        .join(core_duplicate_look, look.name == LOOK)
-        .where(
-            core_bib.c.change_no > look.after_change_no,
-            core_bib.c.change_no <= look.to_change_no,
-            core_bib.c.bib_id > look.reached_bib_id,
-        )
+        .where(core_bib.c.change_no > reach.after, core_bib.c.change_no <= reach.to, core_bib.c.bib_id > reach.bib_id)
         .order_by(core_bib.c.bib_id)
         .limit(most)
     )
     return list(connection.execute(rows).scalars())
-
-
-def _advance(connection: Connection, bib_ids: list[int], most: int, now: datetime) -> None:
-    values: dict[str, Any] = {"looked_at": now, "is_done": len(bib_ids) < most}
-    if bib_ids:
-        values["reached_bib_id"] = bib_ids[-1]
-    look = core_duplicate_look
-    connection.execute(sa.update(look).where(look.c.name == LOOK).values(**values))
 
 
 def _families(connection: Connection, bib_ids: Collection[int]) -> tuple[set[int], set[int]]:
@@ -112,26 +131,25 @@ def _keep(
     connection: Connection,
     looked_at: set[int],
     pairs: dict[Pair, PairVerdict],
-    policy: MatchingPolicy,
-    now: datetime,
+    looking: Looking,
 ) -> Counter[str]:
     """Write what was found of these bibs. What a person has decided stays as it is."""
     waiting = _in_review(connection)
     pairs = {pair: said for pair, said in pairs.items() if waiting.isdisjoint(pair)}
     known = {(row.first_id, row.second_id): row for row in _known(connection, looked_at)}
     fresh = {pair: said for pair, said in pairs.items() if pair not in known}
-    _insert(connection, fresh, policy, now)
+    _insert(connection, fresh, looking.policy, looking.now)
     counts = Counter(found=len(fresh), aside=sum(_state(said) == ASIDE for said in fresh.values()))
     for pair, row in known.items():
-        if row.state not in (OPEN, ASIDE, GONE):
-            continue
+        if row.state not in (OPEN, ASIDE, GONE) or row.judged_at == looking.now:
+            continue  # decided, or judged from its other side in this look
         said = pairs.get(pair)
         if said is not None:
-            _renew(connection, row.duplicate_id, said, now)
+            _renew(connection, row.duplicate_id, said, looking.now)
             counts["again"] += 1
             counts["aside"] += _state(said) == ASIDE
         elif row.state != GONE and (looked_at & set(pair)):
-            _set_state(connection, [row.duplicate_id], GONE, judged_at=now)
+            _set_state(connection, [row.duplicate_id], GONE, judged_at=looking.now)
             counts["gone"] += 1
     return counts
 
@@ -147,7 +165,7 @@ def _in_review(connection: Connection) -> set[int]:
 def _known(connection: Connection, bib_ids: Collection[int]) -> list[sa.Row[Any]]:
     """The pairs that one of these bibs is in."""
     found: dict[int, sa.Row[Any]] = {}
-    names = ("duplicate_id", "first_id", "second_id", "state", "merge_id")
+    names = ("duplicate_id", "first_id", "second_id", "state", "merge_id", "judged_at")
     columns = [core_duplicate.c[name] for name in names]
     for side in (core_duplicate.c.first_id, core_duplicate.c.second_id):
         wanted = id_set(connection, bib_ids)

@@ -6,8 +6,9 @@ runs inside the caller's transaction and catalogue lock; a dry run rolls that ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -22,6 +23,9 @@ from tasks.catalogue.merging import Merged, MergeOccasion, merge_bibs
 from tasks.catalogue.splitting import Split, SplitOccasion, split_merge
 from tasks.plans.revert import RevertReport, Survivor
 from tasks.warehouse.ids import take_id
+
+SHORTEST_RUN = 6
+"""Letters of a run's id that name it, at least."""
 
 
 @dataclass(frozen=True)
@@ -92,47 +96,51 @@ def split_as_asked(connection: Connection, merge_id: int, occasion: SplitOccasio
 
 
 @dataclass(frozen=True)
-class RunReverted:
-    """What the undo of a run of merges did; `merges` are those that it had made."""
+class MergesReverted:
+    """What the undo of merges did; `was_reverted`: all of them had been parted before."""
 
-    run_id: str
-    merges: int
+    merges: tuple[int, ...]
+    was_reverted: bool
     report: RevertReport
 
 
-def run_named(connection: Connection, text: str) -> str:
-    """The run of merges that an id, or the beginning of one, names. Raises `UsageError` for none or several."""
-    found = connection.execute(
-        sa.select(core_bib_merge.c.run_id)
-        .where(core_bib_merge.c.run_id.is_not(None), sa.func.substr(core_bib_merge.c.run_id, 1, len(text)) == text)
-        .distinct()
-        .limit(2)
-    ).scalars()
-    runs = [str(each) for each in found]
-    if len(runs) != 1:
-        what = "several runs of merges begin" if runs else "no run that merged bibs begins"
-        raise UsageError(f"{what} with {text!r}", remedy="`samkat catalogue merges` lists them with their runs")
-    return runs[0]
+def merges_named(connection: Connection, text: str) -> tuple[int, ...]:
+    """The merges that a name means: `merge-3`, or the id of a run that merged bibs (its beginning suffices).
+
+    None where it names neither. Raises `UsageError` for a merge that is not there, and a beginning of several runs.
+    """
+    wanted = text.strip().lower()
+    table = core_bib_merge.c
+    number = re.fullmatch(r"merge-(\d{1,18})", wanted)
+    if number is not None:
+        rows = connection.execute(sa.select(table.merge_id).where(table.merge_id == int(number[1]))).scalars().all()
+        if not rows:
+            raise UsageError(f"there is no merge {number[1]}", remedy="`samkat catalogue merges` lists them")
+        return tuple(rows)
+    if len(wanted) < SHORTEST_RUN or wanted.isdigit():
+        return ()
+    begins = sa.func.substr(table.run_id, 1, len(wanted)) == wanted
+    found = connection.execute(sa.select(table.merge_id, table.run_id).where(begins).order_by(table.merge_id)).all()
+    if len({row.run_id for row in found}) > 1:
+        raise UsageError(f"several runs of merges begin with {text!r}", remedy="give more of the id")
+    return tuple(row.merge_id for row in found)
 
 
-def revert_merges(connection: Connection, run_id: str, occasion: SplitOccasion) -> RunReverted:
-    """Undo every merge of a run, the last one first. What cannot be parted stays and is listed; twice is harmless.
+def revert_merges(connection: Connection, merges: Sequence[int], occasion: SplitOccasion) -> MergesReverted:
+    """Undo merges, the last one first. What cannot be parted stays and is listed; twice is harmless.
 
     The pairs that the worklist had offered are offered again.
     """
-    rows = connection.execute(
-        sa.select(core_bib_merge.c.merge_id, core_bib_merge.c.merged_id)
-        .where(core_bib_merge.c.run_id == run_id)
-        .order_by(core_bib_merge.c.merge_id.desc())
-    ).all()
-    report = RevertReport(0)
-    for row in rows:
+    report, standing = RevertReport(0), 0
+    for merge_id in sorted(merges, reverse=True):
         try:
-            split = split_merge(connection, row.merge_id, replace(occasion, reason=f"run {run_id} was reverted"))
+            split = split_merge(connection, merge_id, occasion)
         except UsageError as error:
-            report += RevertReport(0, (Survivor("bib", row.merged_id, str(error)),))
+            standing += 1
+            report += RevertReport(0, (Survivor("merge", merge_id, str(error)),))
             continue
         if split is not None:
+            standing += 1
             close_split(connection, split, occasion.by, occasion.now, is_undone=True)
-            report += RevertReport(1, tuple(Survivor("bib", row.merged_id, each) for each in split.left))
-    return RunReverted(run_id, len(rows), report)
+            report += RevertReport(1, tuple(Survivor("bib", split.merged_id, each) for each in split.left))
+    return MergesReverted(tuple(merges), standing == 0, report)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from tasks.deciding.waiting import HASH_SHOWN, HeldClass, Waiting
-from tasks.notices.worklist import ReviewCase
+from tasks.notices.worklist import DuplicateCase, ReviewCase
 
 LEAVE = "leave"
 Word = Literal["approve", "reject"]
@@ -32,16 +32,20 @@ class PlanChoice:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a person entered: decisions on plans, on reviews (`match:7`, `new`, `reject` by review id), and a name."""
+    """What a person entered: decisions on plans, on reviews (`match:7`, `new`, `reject` by review id), and a name.
+
+    `pairs` are decisions on pairs of bibs (`same:7`, `different` by number).
+    """
 
     by: str
     plans: tuple[PlanChoice, ...] = ()
     reviews: tuple[tuple[int, str], ...] = ()
+    pairs: tuple[tuple[int, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether everything was left as it is."""
-        return not self.plans and not self.reviews
+        return not self.plans and not self.reviews and not self.pairs
 
 
 def form(waiting: Waiting) -> type[BaseModel]:
@@ -56,6 +60,12 @@ def form(waiting: Waiting) -> type[BaseModel]:
         fields[f"review_{case.review_id}"] = (
             Literal[options],
             Field(LEAVE, title=title, description=_candidates(case)),
+        )
+    for pair in waiting.pairs:
+        title = f"{pair.key}: {pair.incoming.get('title') or '[no title]'}"
+        fields[f"pair_{pair.duplicate_id}"] = (
+            Literal[(LEAVE, *pair.choices)],
+            Field(LEAVE, title=title, description=_pair(pair)),
         )
     fields["by"] = (str, Field(title="Who decides", description="Your name; it is kept with the decision"))
     return create_model("Decision", **fields)
@@ -73,10 +83,12 @@ def entry(waiting: Waiting, answers: Mapping[str, Any]) -> Entry:
             if word in _WORDS:
                 plans.append(PlanChoice(plan_hash, _WORDS[word], None if is_one else change_class))
     reviews = ((case.review_id, str(answers.get(f"review_{case.review_id}", LEAVE))) for case in waiting.cases)
+    pairs = ((pair.duplicate_id, str(answers.get(f"pair_{pair.duplicate_id}", LEAVE))) for pair in waiting.pairs)
     return Entry(
         str(answers.get("by", "")).strip(),
         tuple(plans),
         tuple((number, word) for number, word in reviews if word != LEAVE),
+        tuple((number, word) for number, word in pairs if word != LEAVE),
     )
 
 
@@ -98,3 +110,15 @@ def _candidates(case: ReviewCase) -> str:
         for each in case.candidates[:MOST_CANDIDATES]
     ]
     return "; ".join([case.reason.text, *found])
+
+
+def _pair(pair: DuplicateCase) -> str:
+    """What the two are, and which of them each answer keeps."""
+    found = [
+        f"same:{bib_id} keeps {card.get('title')}, {card.get('year')}, held by {' '.join(held) or 'no library'}"
+        for bib_id, card, held in (
+            (pair.candidate.bib_id, pair.candidate.card, pair.held_candidate),
+            (pair.bib_id, pair.incoming, pair.held),
+        )
+    ]
+    return "; ".join([pair.reason.text, *found])

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from tasks.deciding.form import MOST_CANDIDATES
 from tasks.deciding.waiting import HASH_SHOWN, HeldClass, Waiting
-from tasks.notices.worklist import ReviewCase
+from tasks.notices.worklist import DuplicateCase, ReviewCase
 
 _MARKUP = str.maketrans({each: f"\\{each}" for each in "\\|*_`[]<>#"})
 
@@ -24,6 +24,10 @@ def as_markdown(waiting: Waiting, said: Collection[str]) -> str:
         lines += [_case_row(each) for each in waiting.cases]
         for case in waiting.cases:
             lines += _case(case)
+    if waiting.pairs:
+        lines += ["", "## Bibs that look like one", ""]
+        for pair in waiting.pairs:
+            lines += _pair(pair)
     if waiting.further:
         lines += ["", f"{waiting.further} more wait; they are asked the next time."]
     return "\n".join(lines)
@@ -82,6 +86,18 @@ def _case(case: ReviewCase) -> list[str]:
         card = ", ".join(_plain(each.card.get(name)) for name in shown if each.card.get(name))
         lines.append(f"* `match:{each.bib_id}`: {card} ({each.score:.2f} points)")
     return lines
+
+
+def _pair(pair: DuplicateCase) -> list[str]:
+    shown = ("title", "edition", "year", "extent", "isbn")
+    lines = [f"**{pair.key}**, {pair.candidate.score:.2f} points: {_plain(pair.reason.text)}", ""]
+    for bib_id, card, held in (
+        (pair.candidate.bib_id, pair.candidate.card, pair.held_candidate),
+        (pair.bib_id, pair.incoming, pair.held),
+    ):
+        words = ", ".join(_plain(card.get(name)) for name in shown if card.get(name))
+        lines.append(f"* `same:{bib_id}` keeps: {words}; held by {_plain(' '.join(held)) or 'no library'}")
+    return [*lines, "* `different`: they are two, and are not offered again", ""]
 
 
 def _plain(text: str) -> str:

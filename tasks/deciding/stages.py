@@ -57,7 +57,7 @@ def check_entry(entered: Entry) -> Checked:
             good.append(choice)
         else:
             problems.append(problem)
-    return Checked(Entry(entered.by, tuple(good), entered.reviews), tuple(problems))
+    return Checked(Entry(entered.by, tuple(good), entered.reviews, entered.pairs), tuple(problems))
 
 
 def _problem_with(place: Workplace, choice: PlanChoice, by: str) -> str | None:

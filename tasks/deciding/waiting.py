@@ -18,13 +18,15 @@ from schemas.register.register import Register
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_record
 from tasks.notices.cases import review_cases
-from tasks.notices.worklist import ReviewCase
+from tasks.notices.pair_cases import duplicate_cases, pairs_waiting
+from tasks.notices.worklist import DuplicateCase, ReviewCase
 from tasks.plans.store import SUPERSEDED_BY, class_column, held, show
 from tasks.warehouse.bulk import id_set
 from tasks.warehouse.overview import open_reviews
 
 MOST_PLANS = 10
 MOST_REVIEWS = 20
+MOST_PAIRS = 10
 """As many as a person can overlook in one form; the others are asked the next time."""
 SAMPLES = 5
 HASH_SHOWN = 12
@@ -65,11 +67,13 @@ class Waiting:
     further: int = 0
     decided: tuple[str, ...] = ()
     """What was decided elsewhere, where one plan was asked for, in words."""
+    pairs: tuple[DuplicateCase, ...] = ()
+    """Bibs of the catalogue that look like one."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not self.classes and not self.cases
+        return not self.classes and not self.cases and not self.pairs
 
 
 def waiting(connection: Connection, register: Register, zone: ZoneInfo, plan_hash: str | None = None) -> Waiting:
@@ -84,11 +88,13 @@ def waiting(connection: Connection, register: Register, zone: ZoneInfo, plan_has
     asked = [row for row in rows if row.plan_hash in hashes[:MOST_PLANS]]
     further = len(hashes[MOST_PLANS:])
     cases: tuple[ReviewCase, ...] = ()
+    pairs: tuple[DuplicateCase, ...] = ()
     if plan_hash is None:
         ids = [each.review_id for each in open_reviews(connection)]
         cases = review_cases(connection, register, zone, ids[:MOST_REVIEWS])
-        further += len(ids[MOST_REVIEWS:])
-    return Waiting(_classes(connection, asked), cases, further, decided)
+        pairs = duplicate_cases(connection, zone, most=MOST_PAIRS)
+        further += len(ids[MOST_REVIEWS:]) + pairs_waiting(connection) - len(pairs)
+    return Waiting(_classes(connection, asked), cases, further, decided, pairs)
 
 
 def decided_already(row: sa.Row[Any]) -> str:

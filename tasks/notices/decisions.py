@@ -19,30 +19,41 @@ from typing import BinaryIO
 MAX_BYTES = 20_000_000
 _BLANK = " \t\r\n\xa0"
 _HOW = "write match: and the number of the bib, or new, or reject, or leave it empty"
+_HOW_PAIR = "write same, or same: and the number of the bib that stays, or different, or leave it empty"
 _DECISION = re.compile(r"(?P<match>match)\s*[:=]?\s*(?P<bib_id>\d{1,18})|(?P<new>new)|(?P<reject>reject)")
+_PAIR = re.compile(r"(?P<same>same)(?:\s*[:=]?\s*(?P<bib_id>\d{1,18}))?|(?P<different>different)")
 
 
 class Choice(StrEnum):
-    """What a cataloguer can decide of an incoming bib."""
+    """What a cataloguer can decide of an incoming bib; and of two bibs of the catalogue that look like one."""
 
     MATCH = "match"
     NEW = "new"
     REJECT = "reject"
+    SAME = "same"
+    DIFFERENT = "different"
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionLine:
-    """One decided case. `bib_id` is there for a match only. `line` is the line of the file, from 1."""
+    """One decided case. `bib_id` is there for a match, and where it says which of two stays. `line` is from 1."""
 
     review_id: int
     choice: Choice
     bib_id: int | None
     comment: str
     line: int
+    is_pair: bool = False
+    """It is about a pair of bibs: `review_id` is 4 of D4."""
+
+    @property
+    def key(self) -> str:
+        """As the worklist names it: 4, or D4."""
+        return f"D{self.review_id}" if self.is_pair else str(self.review_id)
 
     def __str__(self) -> str:
-        """As the warehouse keeps it: `match:<bib_id>`, `new` or `reject`."""
-        return f"match:{self.bib_id}" if self.choice is Choice.MATCH else self.choice.value
+        """As the warehouse keeps it: `match:<bib_id>`, `new`, `reject`, `same`, `same:<bib_id>` or `different`."""
+        return self.choice.value if self.bib_id is None else f"{self.choice.value}:{self.bib_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +82,15 @@ def read_decisions(stream: BinaryIO) -> tuple[list[DecisionLine], list[DecisionP
     if text is None:
         return [], [DecisionProblem(0, "not a text file", "save the worklist as CSV, not as a workbook (xlsx, ods)")]
     problems: list[DecisionProblem] = []
-    taken: dict[int, DecisionLine] = {}
-    disputed: set[int] = set()
+    taken: dict[str, DecisionLine] = {}
+    disputed: set[str] = set()
     for found in _rows(text):
         if isinstance(found, DecisionProblem):
             problems.append(found)
             continue
-        earlier = taken.setdefault(found.review_id, found)
+        earlier = taken.setdefault(found.key, found)
         if str(earlier) != str(found):
-            disputed.add(found.review_id)
+            disputed.add(found.key)
             problems.append(_dispute(earlier, found))
     return [decision for key, decision in taken.items() if key not in disputed], problems
 
@@ -140,23 +151,25 @@ def _one(row: dict[str, str], line: int) -> DecisionLine | DecisionProblem | Non
     words = " ".join(row.get("decision", "").replace("\xa0", " ").strip("'\" ").lower().split())
     if not words:
         return None
-    number = re.fullmatch(r"'?(\d{1,18})(?:[.,]0+)?", row.get("review_id", ""))
+    number = re.fullmatch(r"'?([Dd]?)\s*(\d{1,18})(?:[.,]0+)?", row.get("review_id", ""))
     if number is None:
         return DecisionProblem(
             line, f"review_id is {_quoted(row.get('review_id', ''))}, not a number", "copy it from the worklist"
         )
-    found = _DECISION.fullmatch(words)
+    is_pair = bool(number[1])
+    found = (_PAIR if is_pair else _DECISION).fullmatch(words)
     if found is None:
-        return DecisionProblem(line, f"decision {_quoted(row['decision'])} is not understood", _HOW)
-    choice = Choice(found["match"] or found["new"] or found["reject"])
+        how = _HOW_PAIR if is_pair else _HOW
+        return DecisionProblem(line, f"decision {_quoted(row['decision'])} is not understood", how)
+    chosen = next(word for name, word in found.groupdict().items() if word and name != "bib_id")
     bib_id = int(found["bib_id"]) if found["bib_id"] else None
-    return DecisionLine(int(number[1]), choice, bib_id, row.get("comment", ""), line)
+    return DecisionLine(int(number[2]), Choice(chosen), bib_id, row.get("comment", ""), line, is_pair)
 
 
 def _dispute(earlier: DecisionLine, later: DecisionLine) -> DecisionProblem:
     return DecisionProblem(
         later.line,
-        f"review {later.review_id} is decided twice: {earlier} in line {earlier.line}, {later} here",
+        f"review {later.key} is decided twice: {earlier} in line {earlier.line}, {later} here",
         "keep one of the two lines and send the file again; neither was taken",
     )
 

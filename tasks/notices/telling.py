@@ -39,11 +39,12 @@ from tasks.notices.gathering_patrons import held_files
 from tasks.notices.gathering_rejects import DeliveryRejects, for_supplier, rejects_of
 from tasks.notices.holds import NO_PAGES, Pages, compose_held
 from tasks.notices.message import Message, NoticeKind
+from tasks.notices.pair_cases import duplicate_cases
 from tasks.notices.patron_holds import compose_held_file
 from tasks.notices.queue import queue_messages
 from tasks.notices.rejects import compose_supplier_rejects
 from tasks.notices.strays import compose_strays
-from tasks.notices.worklist import ReviewCase, Worklist, compose_worklist
+from tasks.notices.worklist import DuplicateCase, ReviewCase, Worklist, compose_worklist
 from tasks.warehouse.bulk import id_set
 from tasks.warehouse.engine import CATALOGUE_LOCK, Warehouse
 
@@ -279,7 +280,8 @@ def open_worklist(connection: Connection, teller: Teller) -> Worklist:
     """Everything that waits for a cataloguer now, whoever has it: for the page and the CSV in the landing zone."""
     policy = teller.register.matching
     cases = review_cases(connection, teller.register, teller.zone)
-    return Worklist(policy.review_owner, policy.review_language, "", teller.today, cases)
+    pairs = duplicate_cases(connection, teller.zone, most=policy.duplicates_in_worklist)
+    return Worklist(policy.review_owner, policy.review_language, "", teller.today, cases, pairs)
 
 
 def tell_cataloguers(
@@ -291,22 +293,28 @@ def tell_cataloguers(
     Returns counts of messages by kind.
     """
     by_recipient: dict[str, list[ReviewCase]] = {}
+    pairs: dict[str, list[DuplicateCase]] = {}
     for case in worklist.cases:
         by_recipient.setdefault(case.owner if "@" in case.owner else worklist.recipient, []).append(case)
+    for pair in worklist.pairs:
+        pairs.setdefault(pair.owner if "@" in pair.owner else worklist.recipient, []).append(pair)
     counts: Counter[str] = Counter()
-    for recipient, cases in sorted(by_recipient.items()):
+    for recipient in sorted({*by_recipient, *pairs}):
+        cases, theirs = by_recipient.get(recipient, []), pairs.get(recipient, [])
         number, last = _last_worklist(connection, recipient)
-        now = _state_of(cases, worklist.today)
+        now = _state_of(cases, theirs, worklist.today)
         if now == last and not on_request:
             continue
-        part = Worklist(recipient, worklist.language, f"{number + 1}.{now}", worklist.today, tuple(cases))
+        key = f"{number + 1}.{now}"
+        part = Worklist(recipient, worklist.language, key, worklist.today, tuple(cases), tuple(theirs))
         counts += teller.queue(connection, [compose_worklist(part, teller.catalogue_name, teller.sender)])
     return counts
 
 
-def _state_of(cases: Iterable[ReviewCase], today: date) -> str:
+def _state_of(cases: Iterable[ReviewCase], pairs: Iterable[DuplicateCase], today: date) -> str:
     """What a cataloguer would call a change: cases come and go, become late or provisional, or libraries wait."""
-    states = sorted(
+    states = sorted(pair.key for pair in pairs)
+    states += sorted(
         f"{case.review_id} {case.due_on < today} {case.is_provisional} {sorted(each.sigel for each in case.waiting)}"
         for case in cases
     )

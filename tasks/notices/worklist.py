@@ -1,4 +1,4 @@
-"""The review worklist: bibs that wait for a cataloguer, side by side with their candidates, as HTML and as CSV.
+"""The review worklist: bibs that wait for a cataloguer, and pairs that look like one, side by side, as HTML and as CSV.
 
 The CSV has a `decision` column to fill in and send back; decisions.py reads it.
 """
@@ -19,6 +19,7 @@ from tasks.notices.spreadsheet import csv_bytes
 from tasks.notices.wording import PhraseBook, Phrases, Reason, standard_book
 
 MAX_CASES_IN_MAIL = 15
+MAX_PAIRS_IN_MAIL = 10
 CSV_CANDIDATES = 5
 CSV_COLUMNS = (
     "review_id",
@@ -116,6 +117,33 @@ class ReviewCase:
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateCase:
+    """Two bibs of the catalogue that look like one. `incoming` is the later one, `candidate` the earlier one."""
+
+    duplicate_id: int
+    bib_id: int
+    control_number: str
+    incoming: RecordCard
+    candidate: Candidate
+    reason: Reason
+    owner: str
+    found_on: date
+    held: tuple[str, ...] = ()
+    """Sigels of the libraries that hold the later one."""
+    held_candidate: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """As it is named wherever people decide: D4."""
+        return f"D{self.duplicate_id}"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What can be decided: which of the two stays, or that they are two."""
+        return f"same:{self.candidate.bib_id}", f"same:{self.bib_id}", "different"
+
+
+@dataclass(frozen=True, slots=True)
 class Worklist:
     """What waits for one recipient on a day. `run_key` as in the digest."""
 
@@ -124,6 +152,12 @@ class Worklist:
     run_key: str
     today: date
     cases: tuple[ReviewCase, ...]
+    pairs: tuple[DuplicateCase, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many decisions it asks for."""
+        return len(self.cases) + len(self.pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +181,16 @@ class ShownCase:
     candidates: tuple[ShownCandidate, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ShownPair:
+    """A pair with everything its page shows."""
+
+    case: DuplicateCase
+    why: str
+    age_days: int
+    candidate: ShownCandidate
+
+
 def compose_worklist(
     worklist: Worklist, catalogue_name: str, sender: str, book: PhraseBook | None = None
 ) -> Message | None:
@@ -154,14 +198,14 @@ def compose_worklist(
 
     The CSV is always attached. The first cases stand in the mail; with more of them, all are attached as a page too.
     """
-    if not worklist.cases:
+    if not worklist.total:
         return None
     phrases = (book or standard_book()).language(worklist.language)
     attachments = [Attachment("worklist.csv", "text/csv", worklist_csv(worklist, book))]
-    if len(worklist.cases) > MAX_CASES_IN_MAIL:
+    if len(worklist.cases) > MAX_CASES_IN_MAIL or len(worklist.pairs) > MAX_PAIRS_IN_MAIL:
         page = worklist_html(worklist, catalogue_name, sender, book)
         attachments.append(Attachment("worklist.html", "text/html", page.encode("utf-8")))
-    values = _values(worklist, phrases, catalogue_name, sender, MAX_CASES_IN_MAIL)
+    values = _values(worklist, phrases, catalogue_name, sender, (MAX_CASES_IN_MAIL, MAX_PAIRS_IN_MAIL))
     return Message(
         kind=NoticeKind.WORKLIST,
         recipient=worklist.recipient,
@@ -177,22 +221,27 @@ def compose_worklist(
 def worklist_html(worklist: Worklist, catalogue_name: str, sender: str, book: PhraseBook | None = None) -> str:
     """All cases side by side, as a page of its own."""
     phrases = (book or standard_book()).language(worklist.language)
-    return render_html("worklist", phrases, **_values(worklist, phrases, catalogue_name, sender, len(worklist.cases)))
+    most = len(worklist.cases), len(worklist.pairs)
+    return render_html("worklist", phrases, **_values(worklist, phrases, catalogue_name, sender, most))
 
 
 def worklist_csv(worklist: Worklist, book: PhraseBook | None = None) -> bytes:
     """One row a case, the `decision` and `comment` columns empty. See docs/notices.md for the columns."""
     phrases = (book or standard_book()).language(worklist.language)
     rows = [_row(_shown(case, worklist.today, phrases), phrases) for case in worklist.cases]
+    rows += [_pair_row(_shown_pair(pair, worklist.today, phrases), phrases) for pair in worklist.pairs]
     return csv_bytes(CSV_COLUMNS, rows, phrases.grammar.csv_separator)
 
 
 def _values(
-    worklist: Worklist, phrases: Phrases, catalogue_name: str, sender: str, max_cases: int
+    worklist: Worklist, phrases: Phrases, catalogue_name: str, sender: str, most: tuple[int, int]
 ) -> dict[str, object]:
+    """`most`: how many cases and how many pairs are shown."""
     return {
         "subject": _subject(worklist, phrases),
-        "cases": [_shown(case, worklist.today, phrases) for case in worklist.cases[:max_cases]],
+        "cases": [_shown(case, worklist.today, phrases) for case in worklist.cases[: most[0]]],
+        "pairs": [_shown_pair(pair, worklist.today, phrases) for pair in worklist.pairs[: most[1]]],
+        "all_pairs": len(worklist.pairs),
         "total": len(worklist.cases),
         "libraries": len({each.sigel for case in worklist.cases for each in case.waiting}),
         "catalogue_name": catalogue_name,
@@ -202,7 +251,7 @@ def _values(
 
 def _subject(worklist: Worklist, phrases: Phrases) -> str:
     overdue = sum(case.due_on < worklist.today for case in worklist.cases)
-    subject = phrases.count("worklist.subject", len(worklist.cases))
+    subject = phrases.count("worklist.subject", worklist.total)
     return f"{subject}, {phrases.count('worklist.overdue', overdue)}" if overdue else subject
 
 
@@ -213,14 +262,23 @@ def _shown(case: ReviewCase, today: date, phrases: Phrases) -> ShownCase:
         age_days=max(0, (today - case.opened_on).days),
         is_overdue=case.due_on < today,
         candidates=tuple(
-            _shown_candidate(case, candidate, phrases)
+            _shown_candidate(case.incoming, candidate, phrases)
             for candidate in sorted(case.candidates, key=lambda each: (-each.score, each.bib_id))
         ),
     )
 
 
-def _shown_candidate(case: ReviewCase, candidate: Candidate, phrases: Phrases) -> ShownCandidate:
-    fields = compare_cards(case.incoming, candidate.card)
+def _shown_pair(case: DuplicateCase, today: date, phrases: Phrases) -> ShownPair:
+    return ShownPair(
+        case=case,
+        why=why_it_waits(case.reason, phrases),
+        age_days=max(0, (today - case.found_on).days),
+        candidate=_shown_candidate(case.incoming, case.candidate, phrases),
+    )
+
+
+def _shown_candidate(incoming: RecordCard, candidate: Candidate, phrases: Phrases) -> ShownCandidate:
+    fields = compare_cards(incoming, candidate.card)
     ordered = sorted(candidate.evidence, key=lambda each: (_FIRST.index(each.kind), -abs(each.points), each.name))
     return ShownCandidate(
         candidate=candidate,
@@ -273,11 +331,28 @@ def _row(shown: ShownCase, phrases: Phrases) -> tuple[object, ...]:
     )
 
 
-def _candidate_cell(shown: ShownCandidate, phrases: Phrases) -> str:
+def _pair_row(shown: ShownPair, phrases: Phrases) -> tuple[object, ...]:
+    """A pair in the columns of a case: the later bib as the new record, the earlier one as its candidate."""
+    case, card = shown.case, shown.case.incoming
+    return (
+        case.key,
+        *("", "", ""),
+        shown.age_days,
+        case.owner,
+        *("", "", "", ""),
+        shown.why,
+        *(card.get(name) for name in ("title", "author", "edition", "publication", "year", "isbn", "encoding_level")),
+        _candidate_cell(shown.candidate, phrases, "same"),
+        *[""] * (CSV_CANDIDATES - 1),
+        f"same:{case.bib_id}; different",
+    )
+
+
+def _candidate_cell(shown: ShownCandidate, phrases: Phrases, choice: str = "match") -> str:
     """What to write to choose it comes first, then what it is, then what speaks against it."""
     card = shown.candidate.card
     about = " / ".join(filter(None, (card.get(name) for name in ("title", "author", "edition", "publication"))))
-    words = [f"match:{shown.candidate.bib_id}", about, phrases.points(shown.candidate.score)]
+    words = [f"{choice}:{shown.candidate.bib_id}", about, phrases.points(shown.candidate.score)]
     words += [
         f"{phrases.say(each.kind)}: {name}: {each.text}"
         for each, name in shown.evidence

@@ -12,7 +12,7 @@ from deployments.sample.records import Line
 from schemas.errors import UsageError
 from schemas.warehouse.core import core_bib_identifier
 from schemas.warehouse.merging import core_bib_merge
-from tasks.catalogue.merge_carrying import Asked, merge_as_asked, revert_merges, split_as_asked
+from tasks.catalogue.merge_carrying import Asked, merge_as_asked, merges_named, revert_merges, split_as_asked
 from tasks.catalogue.preview import rolled_back
 from tasks.catalogue.splitting import Split, SplitOccasion, standing_merge
 from tasks.catalogue.why import why_bib
@@ -197,13 +197,15 @@ def test_a_bib_that_was_merged_on_is_parted_from_the_last_one_first(thrice: Work
 
 def test_the_undo_of_a_run_parts_all_that_it_merged(thrice: Workplace) -> None:
     before = catalogue_content(thrice.warehouse)
-    merge(thrice, 1, 2, 4, force=True, run="run-2")
+    merge(thrice, 1, 2, 4, force=True, run="run-two-1")
     with thrice.warehouse.write(CATALOGUE_LOCK) as connection:
-        done = revert_merges(connection, "run-2", occasion())
-    assert (done.merges, done.report.reverted, done.report.survived) == (2, 2, ())
+        done = revert_merges(connection, merges_named(connection, "run-two"), occasion())
+    assert (done.merges, done.report.reverted, done.report.survived) == ((1, 2), 2, ())
     assert catalogue_content(thrice.warehouse) == before
     with thrice.warehouse.write(CATALOGUE_LOCK) as connection:
-        assert revert_merges(connection, "run-2", occasion()).report.reverted == 0
+        assert merges_named(connection, "merge-2") == (2,)
+        assert merges_named(connection, "sweep-2") == ()
+        assert revert_merges(connection, (1, 2), occasion()).was_reverted
 
 
 def test_what_speaks_against_a_merge_refuses_it_unless_a_person_overrules_it(place: Workplace) -> None:
