@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from schemas.register.account_guards import AccountGuards
 from schemas.register.base import RegisterModel
-from schemas.register.patron_limits import MonthDay
+from schemas.register.patron_limits import MonthDay, PatronLimit
 
 AccountKind: TypeAlias = Literal["personal", "shared"]
 Employment: TypeAlias = Literal["permanent", "temporary", "volunteer"]

@@ -121,13 +121,14 @@ class Register(RegisterModel):
             taken.add(target.institution)
 
     def _check_account_sources(self) -> None:
-        senders = {each.code for each in (*self.suppliers, *self.patron_sources, *self.patron_targets)}
+        senders = self.supplier_by_code.keys() | self.patron_source_by_code.keys()
+        senders |= {each.code for each in self.patron_targets}
         sigels, systems = {each.sigel for each in self.libraries}, {each.code for each in self.account_systems}
         for source in self.account_sources:
             if source.code in senders:
                 raise ValueError(f"account_sources: {source.code}: code: a sender has it, and its landing folder, too")
             if source.system not in systems:
-                raise ValueError(f"account_sources: {source.code}: system: no rules of {source.system} in account_rules")
+                raise ValueError(f"account_sources: {source.code}: system: no rules of {source.system}")
             if source.library and source.library not in sigels:
                 raise ValueError(f"account_sources: {source.code}: library: unknown sigel {source.library}")
 
