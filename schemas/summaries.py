@@ -191,7 +191,8 @@ class AccountSummary:
     def tally(self) -> Counter[str]:
         """Actions, letters and what waits."""
         waiting = {"held": len(self.held), "waiting for the system": int(bool(self.trouble))}
-        return Counter(self.counts) + Counter(waiting)
+        found = Counter(self.counts) + Counter(waiting)
+        return Counter({f"would {name}": number for name, number in found.items()}) if self.is_preview else found
 
 
 def _held(classes: dict[str, int]) -> dict[str, int]:

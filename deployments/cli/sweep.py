@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Work off what waits in the landing zone, oldest first, one run a supplier.
+        """Work off what waits in the landing zone, oldest first, one run a sender.
 
         Also takes up what killed runs left. Starts runs where `samkat serve` or a worker is there for them; else
         works everything off itself. What waits for a marker, or is still being written, stays.
@@ -53,10 +53,11 @@ def register(app: typer.Typer) -> None:
 
 
 def _runs_since(warehouse: Warehouse, began_at: datetime) -> list[Run]:
+    from tasks.landing.starts import SENDER_PARAMETER
     from tasks.warehouse.overview import runs_since
 
     with warehouse.read() as connection:
-        return runs_since(connection, "supplier-ingest", began_at)
+        return [each for flow in SENDER_PARAMETER for each in runs_since(connection, flow, began_at)]
 
 
 def _exit_code(found: dict[str, int] | None, runs: list[Run]) -> int:

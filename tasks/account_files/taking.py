@@ -78,7 +78,9 @@ def take_delivery(warehouse: Warehouse, zone: LandingZone, delivery_id: int, tak
     try:
         return _taken(warehouse, zone, row, uri, taking)
     except UsageError as error:
-        why = DeliveryRejectedError(error.cause, file=row.name, remedy=error.remedy)
+        # What a person at the command line is told to do is of no use to who dropped the file.
+        remedy = "send it with the columns of one kind of file" if error.position == 1 else error.remedy
+        why = DeliveryRejectedError(error.cause, file=row.name, remedy=remedy)
     reject(warehouse, zone, delivery_id, why, taking.now)
     tell_rejected(warehouse, delivery_id, taking)
     return Counter({"files refused": 1})

@@ -163,8 +163,8 @@ def _forget(
         sa.update(core_account)
         .where(account.account_id == sa.bindparam("forgotten_id"))
         .values(
-            login=sa.bindparam("forgotten_name"), login_key=sa.bindparam("forgotten_name"), look_on=None, version=account.version + 1,
-            updated_at=now, **_NOTHING,
+            login=sa.bindparam("forgotten_name"), login_key=sa.bindparam("forgotten_name"), look_on=None,
+            version=account.version + 1, updated_at=now, **_NOTHING,
         ),
         [{"forgotten_id": each, "forgotten_name": f"{FORGOTTEN}{each}"} for each in ids],
     )  # fmt: skip

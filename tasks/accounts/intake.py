@@ -24,7 +24,7 @@ from tasks.accounts.csv_files import AccountFile, Reject, Row
 from tasks.accounts.ending import end_of
 from tasks.accounts.facts import Role
 from tasks.accounts.requests import Answer, Request, check_request
-from tasks.accounts.roles import judge_roles
+from tasks.accounts.roles import FINDING_WORDS, judge_roles
 from tasks.accounts.store import (
     CHUNK_ACCOUNTS,
     accounts_by_login,
@@ -55,6 +55,8 @@ class ImportReport:
     rejects: list[Reject] = field(default_factory=list)
     answers: list[tuple[int, str, str]] = field(default_factory=list)
     """(line, login, what is missing or refused in words)."""
+    refused_roles: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """(line, login, role, finding): the rest of the row was taken."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def _change(intake: Intake, pairs: Sequence[tuple[Row, sa.Row[Any]]]) -> None:
         refused = _refused_roles(intake, merged)
         if refused and "roles" in values:
             intake.report.answers.append((row.line, account.login, _refusals(refused)))
+            intake.report.refused_roles += [(row.line, account.login, *each) for each in refused]
             values["roles"] = roles_json(each for each in roles_of(values["roles"]) if each.code not in dict(refused))
         changes.append((account, values))
     intake.report.counts += change_accounts(intake.connection, intake.occasion, changes)
@@ -253,9 +256,7 @@ def _refused_roles(intake: Intake, values: Mapping[str, Any]) -> list[tuple[str,
 
 
 def _refusals(refused: Iterable[tuple[str, str]]) -> str:
-    words = {"role_unknown": "unknown", "role_not_for_kind": "not for such an account",
-             "role_outside_library": "outside the own library"}  # fmt: skip
-    return "not given: " + ", ".join(f"{code} ({words.get(why, why)})" for code, why in refused)
+    return "not given: " + ", ".join(f"{code} ({FINDING_WORDS.get(why, why)})" for code, why in refused)
 
 
 def _ask(intake: Intake, rows: Sequence[Row]) -> None:
@@ -267,7 +268,7 @@ def _ask(intake: Intake, rows: Sequence[Row]) -> None:
         answer = check_request(_request_of(row.values), intake.occasion.system, day)
         words = f"missing: {answer.words}" if answer.missing else ""
         if answer.refused_roles:
-            words = f"{words}; ".lstrip("; ") + "not given: " + ", ".join(f"{a} ({b})" for a, b in answer.refused_roles)
+            words = f"{words}; ".lstrip("; ") + _refusals(answer.refused_roles)
         requests.append((row, answer, words))
         if answer.is_complete:
             refused = dict(answer.refused_roles)
@@ -287,6 +288,11 @@ def _request_of(values: Mapping[str, Any]) -> Request:
     return Request(**{"kind": "personal", "employment": "permanent", **given})
 
 
+def _missing(answer: Answer) -> str:
+    """What lacks, and which roles are not given, as keys: letters say it in the reader's language."""
+    return orjson.dumps([*answer.missing, *(f"{why}:{role}" for role, why in answer.refused_roles)]).decode()
+
+
 def _note_requests(intake: Intake, requests: Sequence[tuple[Row, Answer, str]]) -> None:
     table, system = core_account_request, intake.occasion.system.code
     keys = sa.select(text_set(intake.connection, [by_login(row) for row, _, _ in requests]).c.value)
@@ -298,7 +304,7 @@ def _note_requests(intake: Intake, requests: Sequence[tuple[Row, Answer, str]]) 
     ids = take_ids(intake.connection, "account_request", len(requests))
     rows = [
         (
-            *(number, by_login(row), row.values["library"], orjson.dumps(list(answer.missing)).decode(), words),
+            *(number, by_login(row), row.values["library"], _missing(answer), words),
             *(row.values.get("contact") or row.values.get("supporter") or row.values.get("email", ""), row.line),
             "granted" if answer.is_complete else "open",
         )

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from schemas.register.account_rules import AccountKind, AccountSystem, Employment
 from tasks.accounts.facts import Facts, Role
-from tasks.accounts.roles import FINDING_WORDS, judge_roles
+from tasks.accounts.roles import judge_roles
 
 EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 MISSING_WORDS: Final = {
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
     missing: tuple[str, ...]
     """Keys of `MISSING_WORDS`: with any of them no account is made."""
     refused_roles: tuple[tuple[str, str], ...] = ()
-    """(role, why): the account is made without them."""
+    """(role, finding of roles.py): the account is made without them."""
     tell_support: tuple[str, ...] = ()
     """Roles for which training is recommended."""
 
@@ -74,7 +74,7 @@ def check_request(request: Request, system: AccountSystem, day: date) -> Answer:
     )  # fmt: skip
     judged = judge_roles(facts, system, day)
     refused = tuple(
-        (each.role.code, FINDING_WORDS[each.finding])
+        (each.role.code, each.finding)
         for each in judged
         if each.finding in ("role_unknown", "role_not_for_kind", "role_outside_library")
     )

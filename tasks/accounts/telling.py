@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -14,7 +16,7 @@ from schemas.warehouse.core import core_plan
 from tasks.accounts.letters import Letter, Line, Post
 from tasks.notices.holds import NO_PAGES, HeldClass, HeldDelivery, Pages, compose_held
 from tasks.notices.queue import queue_messages
-from tasks.notices.wording import Reason
+from tasks.notices.wording import Phrases, Reason, standard_book
 from tasks.plans.store import class_column
 
 
@@ -97,15 +99,24 @@ def tell_of_requests(connection: Connection, post: Post, import_id: int, day: da
     ).all()
     letters = []
     for to in sorted({row.answer_to for row in rows}):
-        lines = tuple(
-            Line(row.library, row.login_key, about=f"{row.login_key}: {row.answer}")
-            for row in rows
-            if row.answer_to == to
-        )
+        mine = [row for row in rows if row.answer_to == to]
         recipient = to or post.system.support
-        place = lines[0].library
+        place = mine[0].library
         library = post.register.library_by_sigel.get(place)
         language = library.language if library and to else post.system.language
         name = library.name if library else place
+        phrases = standard_book().language(language)
+        lines = tuple(Line(row.library, row.login_key, about=_lacking(row, phrases)) for row in mine)
         letters.append(Letter("request", recipient, language, name, day, lines, f"import {import_id}|{to}"))
     return post.send(connection, letters)
+
+
+def _lacking(row: sa.Row[Any], phrases: Phrases) -> str:
+    """What lacks, and which roles are not given, in the reader's language."""
+    found = []
+    for each in orjson.loads(row.missing):
+        why, _, role = each.partition(":")
+        found.append(
+            f"{role}: {phrases.say(f'accounts.rule.{why}')}" if role else phrases.say(f"accounts.missing.{why}")
+        )
+    return "; ".join(found) or str(row.answer)

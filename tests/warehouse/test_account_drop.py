@@ -62,7 +62,7 @@ def test_a_dropped_file_is_taken_once_and_its_sender_and_who_asked_are_answered(
     answer = told["support@samkatalogen.example"]
     assert answer.subject == "1 rad om konton i Alma togs inte emot"
     assert "rad 4, mission_end" in answer.body_text
-    assert "'2026-02-30' is a day that does not exist" in answer.body_text
+    assert "'2026-02-30' är en dag som inte finns" in answer.body_text
     again = drop(place, DESK, "staff-again.csv", STAFF)
     assert take(place, DESK, again) == {}
     assert len(notices(place)) == 2

@@ -192,7 +192,7 @@ def test_roles_that_a_kind_may_not_have_are_not_given_and_that_is_answered(wareh
     made(warehouse, {"login": "desk", "kind": "shared"})
     report = take(warehouse, "login,roles\ndesk,fulfilment|acquisition\n")
     assert [each["role"] for each in orjson.loads(_account(warehouse, "desk").roles)] == ["fulfilment"]
-    assert report.answers == [(2, "desk", "not given: acquisition (not for such an account)")]
+    assert report.answers == [(2, "desk", "not given: acquisition (an account of this kind may not have it)")]
 
 
 def test_a_rotation_is_recorded_for_shared_accounts_alone(warehouse: Warehouse) -> None:

@@ -120,7 +120,7 @@ def test_who_asked_for_an_account_is_answered_with_what_is_missing(warehouse: Wa
         assert tell_of_requests(connection, Post(REGISTER, ALMA, NOW), report.import_id, day("2026-06-03")).total() == 1
         (row,) = connection.execute(sa.select(core_notice)).all()
     assert row.recipient == "bo@lundviken.example"
-    assert "missing: the person's name" in row.body_text
+    assert "Gäller: personens namn" in row.body_text
 
 
 def test_a_change_file_holds_what_changed_since_the_last_one_and_no_more(warehouse: Warehouse, tmp_path: Path) -> None:
