@@ -23,6 +23,8 @@ core_library_application = sa.Table(
     sa.Column("agreement_from", sa.Date, comment="First day of its agreement"),
     sa.Column("agreement_to", sa.Date, comment="Last day; null: open"),
     count("check_no", "The latest checklist"),
+    count("rules_met", "Rules of the latest checklist that are met"),
+    count("rules_unmet", "Rules of the latest checklist that are not"),
     sa.Column("checked_on", sa.Date, nullable=False, comment="Business date of the last check"),
     sa.Column("checked_at", UtcInstant, nullable=False, comment="When it was last checked"),
     count("admissions", "How often it was admitted"),

@@ -32,10 +32,7 @@ OUT_LIBRARY_APPLICATION = OutView(
     """
     SELECT a.application_id, a.sigel, a.name, a.kind, a.participation, a.state, a.contact, a.language,
            a.agreement_from, a.agreement_to,
-           (SELECT COUNT(*) FROM core_library_check c WHERE c.application_id = a.application_id
-              AND c.check_no = a.check_no AND c.verdict = 'met') AS rules_met,
-           (SELECT COUNT(*) FROM core_library_check c WHERE c.application_id = a.application_id
-              AND c.check_no = a.check_no AND c.verdict = 'unmet') AS rules_unmet,
+           a.rules_met, a.rules_unmet,
            a.checked_on, CASE WHEN a.state = 'admitted' THEN a.entry_file END AS entry_file, a.decided_by,
            a.decided_at, a.reason, a.file_name, a.sha256, a.created_at
     FROM core_library_application a

@@ -6,6 +6,7 @@ A checklist that says the same as the last one is not stored again; one that dif
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -137,7 +138,12 @@ def note_checklist(
     state = row.state
     if state in OPEN:
         state = "eligible" if is_eligible(made) else "refused"
-    note(connection, application_id, check_no=check_no, state=state, checked_on=on, checked_at=now, run_id=run_id)
+    counts = Counter(each.verdict for each in made)
+    note(
+        connection, application_id,
+        check_no=check_no, state=state, checked_on=on, checked_at=now, run_id=run_id,
+        rules_met=counts[Verdict.MET], rules_unmet=counts[Verdict.UNMET],
+    )  # fmt: skip
 
 
 def checklist_of(connection: Connection, application_id: int) -> list[Check]:
