@@ -9,6 +9,7 @@ BENCHES = {
     "readers": ("tests.bench.bench_readers", []),
     "matching": ("tests.bench.bench_matching_quality", []),
     "ingest": ("tests.bench.bench_ingest", ["--memory"]),
+    "collection": ("tests.bench.bench_collection", []),
     "patrons": ("tests.bench.bench_patrons", []),
     "export": ("tests.bench.bench_export", []),
     "intake": ("tests.bench.bench_intake", []),
