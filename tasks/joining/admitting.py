@@ -153,10 +153,10 @@ def withdraw(desk: Desk, sigel: str, by: str, reason: str, *, dry_run: bool = Fa
     where the register would not read without it (another part of it names the library).
     """
     with desk.warehouse.read() as connection:
-        row = applicants.latest_of(connection, sigel)
+        row = applicants.decided_of(connection, sigel)
         there = sa.and_(core_holding.c.sigel == sigel, sa.not_(core_holding.c.is_deleted))
         holdings = connection.execute(sa.select(sa.func.count()).select_from(core_holding).where(there)).scalar_one()
-    if row is None or row.state not in ("admitting", "admitted", "withdrawn"):
+    if row is None:
         raise UsageError(
             f"no library was admitted with the sigel {sigel}",
             remedy="`samkat libraries list` shows who was; an entry of libraries.toml is taken away by hand",

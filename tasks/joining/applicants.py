@@ -47,6 +47,17 @@ def latest_of(connection: Connection, sigel: str) -> sa.Row[Any] | None:
     ).one_or_none()
 
 
+def decided_of(connection: Connection, sigel: str) -> sa.Row[Any] | None:
+    """The application that was admitted with a sigel, else the latest that was withdrawn; None where there is none."""
+    is_in = applications.c.state.in_(["admitting", "admitted"])
+    return connection.execute(
+        sa.select(applications)
+        .where(applications.c.sigel == sigel, sa.or_(is_in, applications.c.state == "withdrawn"))
+        .order_by(sa.case((is_in, 0), else_=1), applications.c.decided_at.desc(), applications.c.application_id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
 def row_of(connection: Connection, application_id: int) -> sa.Row[Any]:
     """An application by its id."""
     return connection.execute(sa.select(applications).where(applications.c.application_id == application_id)).one()

@@ -32,8 +32,7 @@ def compose_welcome(welcome: Welcome, catalogue: CatalogueRules) -> Message:
     """What a library is told when it has been admitted: how it stands in the register, and what comes next."""
     library = welcome.library
     phrases = standard_book().language(library.language)
-    after = [phrases.say(f"joining.welcome.{library.participation}", months=phrases.number(welcome.months))
-             if library.is_visible else phrases.say(f"joining.welcome.{library.participation}")]  # fmt: skip
+    after = [phrases.say(f"joining.welcome.{library.participation}", months=phrases.number(welcome.months))]
     if library.agreement_from > welcome.on:
         after.append(phrases.say("joining.welcome.begins", date=phrases.day(library.agreement_from)))
     after.append(phrases.say("joining.welcome.suppliers", sigel=library.sigel))

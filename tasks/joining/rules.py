@@ -88,6 +88,9 @@ def _not_asked(name: str, application: Application) -> str:
 
 
 def _sigel_unique(application: Application, known: Known) -> Said:
+    member = known.libraries.get(application.sigel)
+    if known.taken_by and member is not None and member.name == application.name:
+        return Said(f"{member.name} takes part already", "change its entry in the register; it need not apply again")
     if known.taken_by:
         return Said(f"{application.sigel} belongs to {known.taken_by}", "choose a sigel that no library has")
     return Said(f"no other library has {application.sigel}")

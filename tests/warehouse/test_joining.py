@@ -244,6 +244,17 @@ def test_two_applicants_for_one_sigel_and_one_that_a_member_has(desk: Workplace)
 
 
 @ON_SQLITE
+def test_a_member_that_applies_again_is_told_that_it_takes_part_and_can_still_be_withdrawn(desk: Workplace) -> None:
+    admit(PUBLIC)
+    again = admit(changed(PUBLIC, ("medier@", "inkop@")))
+    assert [each.reason for each in again.unmet] == ["Nylunda bibliotek takes part already"]
+    assert applied(desk) == [(1, "admitted", 9, 0), (2, "refused", 8, 1)]
+    assert withdraw("NYLU").state == "withdrawn"
+    assert admit(changed(PUBLIC, ("medier@", "inkop@"))).state == "admitted"
+    assert withdraw("NYLU").application_id == 2
+
+
+@ON_SQLITE
 def test_an_address_that_refused_its_last_e_mail_is_not_reachable(desk: Workplace) -> None:
     admit(PUBLIC)
     with desk.warehouse.write() as connection:
