@@ -10,6 +10,7 @@ from flows.pipeline import pipeline
 from flows.supplier_ingest import supplier_ingest
 from tasks.accounts.stages import apply_account_plan
 from tasks.catalogue.stages import apply_plan, decide_plan
+from tasks.collections.stages import attach_collections, settle_collections
 from tasks.intake.stages import apply_held_updates
 from tasks.notices.stages import notify_decided, notify_patron_plan, send_notices, send_worklist
 from tasks.patrons.stages import apply_patron_plan
@@ -25,11 +26,13 @@ def plan_decide(
     """Approve or reject a plan by its hash (8 characters are enough), then carry on with what it held."""
     decided = decide_plan(plan_hash, decision, by, change_class)
     applied = apply_plan(decided)
+    attached = attach_collections(plan_hash)
     patrons = apply_patron_plan(plan_hash)
     updates = apply_held_updates(plan_hash)
     accounts = apply_account_plan(plan_hash)
     erased = erase_approved_persons(plan_hash)
-    prove_conservation(applied.deliveries, settled_too=True)
+    prove_conservation([*applied.deliveries, *attached.deliveries], settled_too=True)
+    settle_collections(attached.deliveries)
     notify_decided(applied.deliveries)
     notify_patron_plan(plan_hash)
     send_worklist()
@@ -40,7 +43,7 @@ def plan_decide(
         bib_import(profile, [])
     for source in patrons.sources:
         patron_sync(source, [])
-    all_of_it = (decided, applied, patrons, updates, accounts, erased)
+    all_of_it = (decided, applied, attached, patrons, updates, accounts, erased)
     return {
         "done": {name: said for each in all_of_it for name, said in each.said.items()},
         "problems": {name: why for each in all_of_it for name, why in each.problems.items()},
