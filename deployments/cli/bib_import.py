@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from config.settings import Settings
-    from tasks.imports.planning import Shown
+    from tasks.imports.shown import Shown
 
 WORDS = {"taken": "in the record", "becomes": "in the catalogue", "holdings": "holding"}
 """Parts of a sample, as they are told."""
@@ -80,7 +80,7 @@ def run_import(
                     remedy="give the command again when it has ended; nothing has been done yet",
                 )
         told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
-        from tasks.imports.planning import shown_plans
+        from tasks.imports.shown import shown_plans
 
         with warehouse.read() as connection:
             # What was loaded is told by its outcomes; a plan is for who has to decide.
@@ -102,11 +102,16 @@ def _render_plan(console: Console, plan: Shown) -> None:
     """The samples of a plan, and how it is decided."""
     if plan.state == "planned" and plan.warnings:
         prose(console, "", f"Delivery {plan.delivery_id}: {plan.warnings}")
-    for sample in plan.samples:
-        prose(console, "", *_sample_in_words(sample))
+    render_samples(console, plan)
     if plan.state == "held":
         short = plan.plan_hash[:12]
         prose(console, "", f"Decide: samkat plans approve {short} --by NAME, or samkat plans reject {short} --by NAME")
+
+
+def render_samples(console: Console, plan: Shown) -> None:
+    """Some records of each outcome, before and after."""
+    for sample in plan.samples:
+        prose(console, "", *_sample_in_words(sample))
 
 
 def _sample_in_words(sample: dict[str, Any]) -> list[str]:

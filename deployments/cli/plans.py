@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments.cli import place
+from deployments.cli.bib_import import render_samples
 from deployments.cli.deliveries import render_deliveries, tell
 from deployments.cli.options import AsJson, By, command, group
 from deployments.cli.output import Output, print_table, prose
@@ -23,6 +24,8 @@ app = group("Changes that went over a limit and wait for approval.")
 PlanHash = Annotated[str, typer.Argument(metavar="HASH", help="The plan's hash, or at least 8 of its characters.")]
 OneClass = Annotated[str | None, typer.Option("--class", help="Only this class of change; all of the plan else.")]
 HASH_SHOWN = 12
+IMPORTS = "bib-import"
+"""The flow whose plans have samples."""
 
 
 @command(app, "list", "samkat plans list")
@@ -42,20 +45,24 @@ def list_plans(as_json: AsJson = False) -> None:
 @command(app, "show", "samkat plans show 3f2a9c01")
 def show(plan_hash: PlanHash, as_json: AsJson = False) -> None:
     """Show every class of change of one plan, with the limit and what was decided."""
+    from tasks.imports.shown import shown_plans
     from tasks.plans import store
     from tasks.warehouse.overview import deliveries
 
     settings = place.settings()
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         rows = _documents(store.show(connection, plan_hash))
+        imports = shown_plans(connection, [row["delivery_id"] for row in rows if row["flow"] == IMPORTS])
         about = deliveries(connection, {row["delivery_id"] for row in rows if row["delivery_id"] is not None})
     pages = {each.delivery_id: each.docs_uri for each in about if each.docs_uri}
 
     def render(console: Console) -> None:
         _render(console, settings, rows, f"Plan {plan_hash}")
         prose(console, *(f"Data Docs of delivery {number}: {uri}" for number, uri in pages.items()))
+        for each in imports:
+            render_samples(console, each)
 
-    Output(as_json).show({"plans": rows, "data_docs": pages}, render)
+    Output(as_json).show({"plans": rows, "data_docs": pages, "imports": imports}, render)
 
 
 @command(app, "approve", "samkat plans approve 3f2a9c01 --by 'Anna Berg'")

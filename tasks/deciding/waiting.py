@@ -28,6 +28,8 @@ MOST_PLANS = 10
 MOST_REVIEWS = 20
 MOST_PAIRS = 10
 """As many as a person can overlook in one form; the others are asked the next time."""
+IMPORT = "import"
+"""The class of an import's plan, of which nothing is loaded either."""
 SAMPLES = 5
 HASH_SHOWN = 12
 
@@ -135,7 +137,7 @@ def _samples(connection: Connection, delivery_id: int, change_class: str) -> tup
     """Records that wait for this class; of a delivery of which nothing is loaded, its first ones."""
     place = (raw_record.c.position, raw_record.c.supplier_control_number, raw_record.c.title)
     mine = raw_record.c.delivery_id == delivery_id
-    if change_class.startswith("quality:"):
+    if change_class.startswith("quality:") or change_class == IMPORT:
         statement = sa.select(*place, sa.literal("")).where(mine, raw_record.c.title.is_not(None))
     else:
         outcome = sa.and_(

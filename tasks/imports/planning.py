@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -26,13 +26,12 @@ from schemas.warehouse.stage import stage_preview
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.planning import IMPORTS, reject_delivery, scope_of
 from tasks.imports.samples import Sample
+from tasks.imports.shown import CLASS
 from tasks.plans.plan import GuardedClass, PlannedClass, digest_of, plan_hash
 from tasks.plans.store import CHANGED, SUPERSEDED_BY, hold, mark_applied, withdraw
 from tasks.warehouse.forgetting import forget_records
 from tasks.warehouse.ledger import delivery, is_stage_done, note_done, set_state
 
-CLASS = "import"
-"""The one class of change of an import's plan: it is approved as a whole."""
 APPROVED = "import_approved"
 """Not a stage: its row in the progress says that a person has approved the plan, and that loading may have begun."""
 _CHANGES = ("bibs_created", "bibs_replaced", "holdings_created", "holdings_updated", "holdings_deleted")
@@ -208,32 +207,3 @@ def reject_import(connection: Connection, loading: Loading, by: str) -> None:
     why = f"{by} has rejected the import"
     reject_delivery(connection, loading, "delivery_rejected", why)
     set_state(connection, loading.delivery_id, DeliveryState.REJECTED, hold_reason=why, finished_at=loading.now)
-
-
-class Shown(NamedTuple):
-    """The plan of a delivery as people see it; samples as `Sample` has them."""
-
-    delivery_id: int
-    plan_hash: str
-    state: str
-    counts: dict[str, int]
-    warnings: str
-    samples: list[dict[str, Any]]
-
-
-def shown_plans(connection: Connection, delivery_ids: Sequence[int]) -> list[Shown]:
-    """The plans of these deliveries as they were noted last: `held`, what was decided, or `planned` by a dry run."""
-    rows = connection.execute(
-        sa.select(raw_import, core_plan.c.state)
-        .outerjoin(core_plan, sa.and_(core_plan.c.plan_hash == raw_import.c.plan_hash, core_plan.c["class"] == CLASS))
-        .where(raw_import.c.delivery_id.in_(list(delivery_ids)), raw_import.c.plan_hash.is_not(None))
-        .order_by(raw_import.c.delivery_id)
-    )
-    return [
-        Shown(
-            row.delivery_id, row.plan_hash, row.state or "planned", kept["counts"], kept["warnings"],
-            orjson.loads(row.samples),
-        )
-        for row in rows
-        for kept in [orjson.loads(row.planned)]
-    ]  # fmt: skip

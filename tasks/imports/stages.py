@@ -20,6 +20,7 @@ from tasks.imports import planning
 from tasks.imports.planning import Planned
 from tasks.imports.report import as_markdown
 from tasks.imports.samples import samples_of
+from tasks.imports.shown import CLASS
 from tasks.plans.store import decision
 from tasks.stage import run_id, stage
 from tasks.warehouse.engine import CATALOGUE_LOCK
@@ -71,7 +72,7 @@ def _planned(place: Workplace, row: sa.Row[Any], *, dry_run: bool) -> Planned | 
         noted = planning.noted_import(connection, row.delivery_id)
         assert noted is not None, "read_by_profile comes first"
         is_approved = is_stage_done(connection, row.delivery_id, planning.APPROVED)
-        said = decision(connection, noted.plan_hash, planning.CLASS) if noted.plan_hash else None
+        said = decision(connection, noted.plan_hash, CLASS) if noted.plan_hash else None
         is_as_planned = noted.planned_change_no == current(connection, "change")
         by = planning.decided_by(connection, noted.plan_hash) if said == PlanState.REJECTED else ""
     if is_approved:

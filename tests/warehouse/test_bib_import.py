@@ -26,6 +26,7 @@ from tasks.landing.stages import receive_import
 from tasks.warehouse.all_tables import metadata
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
+from tests.warehouse.export_checks import ON_SQLITE
 from tests.warehouse.parcels import Export, Parcel, book
 from tests.warehouse.pipeline import TO_THE_SHELVES, catalogue_content, everything, ingest, ledger, outcomes, revert
 
@@ -171,6 +172,7 @@ def test_a_base_is_planned_approved_loaded_and_taken_back(stocked: Workplace) ->
     assert ledger(place.warehouse, anew).state == DeliveryState.HELD
 
 
+@ON_SQLITE
 def test_the_samples_say_what_changes_in_the_record_and_on_the_shelf(stocked: Workplace) -> None:
     (delivery,) = run([hand(stocked, BASE)])
     samples = orjson.loads(noted(stocked, delivery).samples)
@@ -184,6 +186,7 @@ def test_the_samples_say_what_changes_in_the_record_and_on_the_shelf(stocked: Wo
     assert samples[4]["holdings"] == ["SOLB: updated, Hc/u", "BUS: refused, Hc (no library has the sigel BUS)"]
 
 
+@ON_SQLITE
 def test_a_rejected_plan_rejects_every_record_and_the_file_may_come_again(place: Workplace) -> None:
     (delivery,) = run([hand(place, koha(1, item("MAIN", "Hc")))])
     decide(held_hash(place), "reject")
@@ -213,6 +216,7 @@ def test_an_approval_does_not_cover_what_has_changed_since(place: Workplace) -> 
     assert counts(place, delivery)["bibs_kept"] == 1
 
 
+@ON_SQLITE
 def test_what_changes_nothing_of_the_plan_needs_no_second_approval(place: Workplace) -> None:
     (delivery,) = run([hand(place, koha(1, item("MAIN", "Hc")))])
     Export().bib(book(9), "SK09").load(place)
@@ -220,6 +224,7 @@ def test_what_changes_nothing_of_the_plan_needs_no_second_approval(place: Workpl
     assert ledger(place.warehouse, delivery).state == DeliveryState.SETTLED
 
 
+@ON_SQLITE
 def test_a_held_file_waits_unchanged_while_another_one_of_its_profile_comes(place: Workplace) -> None:
     (first,) = run([hand(place, koha(1, item("MAIN", "Hc")))])
     before = noted(place, first)
@@ -253,6 +258,7 @@ def test_a_profile_that_changes_reads_a_held_file_anew(open_place: OpenPlace, tm
     assert ledger(place.warehouse, delivery).state == DeliveryState.SETTLED
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("create", "said"),
     [
@@ -274,6 +280,7 @@ def test_the_profile_says_which_missing_bibs_are_made(
     }
 
 
+@ON_SQLITE
 def test_an_overlay_shows_the_bib_before_and_after_and_is_undone(open_place: OpenPlace, tmp_path: Path) -> None:
     place = open_place(today="2025-03-14", register_folder=own_register(tmp_path, "overlay = false", "overlay = true"))
     Export().bib(book(1), "SK01", level="5").load(place)
@@ -301,6 +308,7 @@ def test_a_run_killed_while_it_loads_goes_on_without_asking_again(open_place: Op
     assert (counts(place, delivery)["bibs_created"], counts(place, delivery)["holdings_created"]) == (6, 6)
 
 
+@ON_SQLITE
 def test_a_base_that_is_below_its_limits_says_so_in_the_plan_and_is_held_once(place: Workplace) -> None:
     poor = [bib_record(book(each, numbers=()), Cataloguing(str(each), prefix="")) for each in range(40, 64)]
     (delivery,) = run([hand(place, b"".join(iso2709(each) for each in poor))])
@@ -314,6 +322,7 @@ def test_a_base_that_is_below_its_limits_says_so_in_the_plan_and_is_held_once(pl
     assert counts(place, delivery)["bibs_rejected"] == 24  # none has a number
 
 
+@ON_SQLITE
 def test_an_unknown_profile_is_told_with_the_known_ones(place: Workplace) -> None:
     with pytest.raises(UsageError, match="known are havn-danmarc, solberg-koha"):
         plan(profile="solberg")
