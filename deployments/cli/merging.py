@@ -144,7 +144,7 @@ def duplicates(
     full: Annotated[bool, typer.Option("--full", help="Look at every bib, not only at what changed.")] = False,
     only_list: Annotated[bool, typer.Option("--list", help="Only list what was found; look for nothing.")] = False,
     aside: Annotated[
-        bool, typer.Option("--aside", help="List those that a veto speaks against, which nobody is asked about.")
+        bool, typer.Option("--aside", help="List those that a veto or too few points speak against.")
     ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,

@@ -41,7 +41,7 @@ def render_pairs(console: Console, pairs: list[ShownPair]) -> None:
         (
             f"D{each.duplicate_id}",
             f"{each.first_id}, {each.second_id}",
-            each.first_title,
+            " / ".join(dict.fromkeys((each.first_title, each.second_title))),
             each.reason,
             f"{each.score:.2f}",
             each.owner,

@@ -55,7 +55,7 @@ core_duplicate = sa.Table(
     sa.Column("duplicate_id", big_id(), primary_key=True, autoincrement=False, comment="D4 in the worklist is 4"),
     sa.Column("first_id", big_id(), nullable=False, comment="The bib with the lower id"),
     sa.Column("second_id", big_id(), nullable=False, comment="The other one"),
-    code_column("state", "open, aside (a veto speaks against it), same, different, gone (no longer alike)"),
+    code_column("state", "open, aside (a veto or too few points), same, different, gone (no longer alike)"),
     code_column("verdict", "match, review"),
     sa.Column("score", sa.Float, nullable=False),
     code_column("rule", "As in out_match"),

@@ -48,7 +48,7 @@ OUT_DUPLICATE_CANDIDATE = OutView(
         "first_id": "The bib with the lower id",
         "second_id": "The other one",
         "title": "245 of the first",
-        "state": "open, aside (a veto speaks against it), same, different, gone (no longer alike)",
+        "state": "open, aside (a veto or too few points), same, different, gone (no longer alike)",
         "verdict": "match, review; no where it was never alike by itself",
         "score": "Sum of the points",
         "rule": "As in out_match",

@@ -56,8 +56,8 @@ class _Reach(NamedTuple):
 def look_for_duplicates(warehouse: Warehouse, looking: Looking) -> Counter[str]:
     """Look at every bib that changed since the last look, or at all; returns counts of what was found.
 
-    `bibs`: looked at; `found`, `again`: pairs that are new, that were known; `aside`: of both those with a veto;
-    `gone`: pairs no longer alike; `crowded`: numbers passed over, since too many bibs have them.
+    `bibs`: looked at; `found`, `again`: pairs that are new, that were known; `aside`: of both those that nobody is
+    asked about; `gone`: pairs no longer alike; `crowded`: numbers passed over, since too many bibs have them.
     """
     counts: Counter[str] = Counter()
     crowded: set[str] = set()
@@ -139,15 +139,15 @@ def _keep(
     known = {(row.first_id, row.second_id): row for row in _known(connection, looked_at)}
     fresh = {pair: said for pair, said in pairs.items() if pair not in known}
     _insert(connection, fresh, looking.policy, looking.now)
-    counts = Counter(found=len(fresh), aside=sum(_state(said) == ASIDE for said in fresh.values()))
+    counts = Counter(found=len(fresh), aside=sum(_state(said, looking.policy) == ASIDE for said in fresh.values()))
     for pair, row in known.items():
         if row.state not in (OPEN, ASIDE, GONE) or row.judged_at == looking.now:
             continue  # decided, or judged from its other side in this look
         said = pairs.get(pair)
         if said is not None:
-            _renew(connection, row.duplicate_id, said, looking.now)
+            _renew(connection, row.duplicate_id, said, looking)
             counts["again"] += 1
-            counts["aside"] += _state(said) == ASIDE
+            counts["aside"] += _state(said, looking.policy) == ASIDE
         elif row.state != GONE and (looked_at & set(pair)):
             _set_state(connection, [row.duplicate_id], GONE, judged_at=looking.now)
             counts["gone"] += 1
@@ -174,25 +174,26 @@ def _known(connection: Connection, bib_ids: Collection[int]) -> list[sa.Row[Any]
     return list(found.values())
 
 
-def _state(said: PairVerdict) -> str:
-    return ASIDE if said.vetoes else OPEN
+def _state(said: PairVerdict, policy: MatchingPolicy) -> str:
+    """A person is asked where nothing but doubt is in the way: not over a veto, nor for a number shared by mistake."""
+    return ASIDE if said.vetoes or said.score < policy.review_at else OPEN
 
 
-def _values(said: PairVerdict) -> tuple[Any, ...]:
+def _values(said: PairVerdict, policy: MatchingPolicy) -> tuple[Any, ...]:
     """In the order of `_NAMES` from `state` on."""
     evidence = orjson.dumps(said.evidence).decode()
-    return _state(said), str(said.verdict), said.score, said.rule, said.reason, evidence
+    return _state(said, policy), str(said.verdict), said.score, said.rule, said.reason, evidence
 
 
 def _insert(connection: Connection, pairs: dict[Pair, PairVerdict], policy: MatchingPolicy, now: datetime) -> None:
     ids = take_ids(connection, "duplicate", len(pairs))
-    rows = [(each, *pair, *_values(pairs[pair])) for each, pair in zip(ids, sorted(pairs), strict=True)]
+    rows = [(each, *pair, *_values(pairs[pair], policy)) for each, pair in zip(ids, sorted(pairs), strict=True)]
     shared = {"owner": policy.review_owner, "found_at": now, "judged_at": now}
     bulk_insert(connection, core_duplicate, _NAMES, rows, shared)
 
 
-def _renew(connection: Connection, duplicate_id: int, said: PairVerdict, now: datetime) -> None:
-    values = dict(zip(_NAMES[3:], _values(said), strict=True))
+def _renew(connection: Connection, duplicate_id: int, said: PairVerdict, looking: Looking) -> None:
+    now, values = looking.now, dict(zip(_NAMES[3:], _values(said, looking.policy), strict=True))
     connection.execute(
         sa.update(core_duplicate).where(core_duplicate.c.duplicate_id == duplicate_id).values(judged_at=now, **values)
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.errors import UsageError
-from schemas.outcomes import Editor
+from schemas.outcomes import Editor, Verdict
 from schemas.register.register import Register
 from schemas.warehouse.core import core_review
 from tasks.catalogue.why import BibVersion, HoldingVersion, holdings_of, read_bibs
@@ -103,7 +103,7 @@ def _plan(connection: Connection, survivor: BibVersion, merged: BibVersion, regi
         merged,
         is_done=False,
         objections=_objections(survivor, merged, said),
-        notes=_notes(survivor, merged, holdings, register),
+        notes=(*_doubt(said), *_notes(survivor, merged, holdings, register)),
         moves=tuple(each for each in theirs if each not in there),
         joins=tuple(each for each in theirs if each in there),
         verdict=str(said.verdict),
@@ -121,6 +121,12 @@ def _objections(survivor: BibVersion, merged: BibVersion, said: PairVerdict) -> 
         stays = "as bib %s is" if survivor.is_national_bibliography else "and bib %s is not: keep the former"
         found.append(f"bib {merged.bib_id} is of the national bibliography, {stays % survivor.bib_id}")
     return tuple(found)
+
+
+def _doubt(said: PairVerdict) -> tuple[str, ...]:
+    if said.verdict is Verdict.MATCH or said.vetoes or said.is_unlike:
+        return ()
+    return (f"matching would not have made them one: {said.reason}",)
 
 
 def _notes(

@@ -49,11 +49,12 @@ class Split:
 
 
 def standing_merge(connection: Connection, bib_id: int) -> int:
-    """The merge by which a bib is part of another one. Raises `UsageError` where there is none."""
+    """The merge by which a bib is part of another one, or was last. Raises `UsageError` where there is none."""
+    is_parted = core_bib_merge.c.split_at.is_not(None)
     row = connection.execute(
         sa.select(core_bib_merge.c.merge_id)
-        .where(core_bib_merge.c.merged_id == bib_id, core_bib_merge.c.split_at.is_(None))
-        .order_by(core_bib_merge.c.merge_id.desc())
+        .where(core_bib_merge.c.merged_id == bib_id)
+        .order_by(sa.case((is_parted, 1), else_=0), core_bib_merge.c.merge_id.desc())
     ).first()
     if row is not None:
         return int(row.merge_id)

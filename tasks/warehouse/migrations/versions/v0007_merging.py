@@ -108,7 +108,7 @@ def _create_core_duplicate() -> None:
             "state",
             KEY,
             nullable=False,
-            comment="open, aside (a veto speaks against it), same, different, gone (no longer alike)",
+            comment="open, aside (a veto or too few points), same, different, gone (no longer alike)",
         ),
         sa.Column("verdict", KEY, nullable=False, comment="match, review"),
         sa.Column("score", sa.Float(), nullable=False),
