@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 BIB_COUNTS = ("read", "created", "replaced", "kept", "review", "rejected")
 HOLDING_COUNTS = ("read", "created", "updated", "unchanged", "deleted", "waiting", "refused", "rejected")
@@ -154,6 +154,12 @@ class UpdateSummary:
         return Counter(self.updates | _held(self.held))
 
 
+IN_TROUBLE: Final = " in trouble"
+"""Ends the name of a total that says that a system of accounts is not well."""
+DRY_RUN: Final = "dry run"
+"""Total of a run over accounts that only said what it would do."""
+
+
 @dataclass(frozen=True)
 class AccountSummary:
     """What a run did with the accounts of one system. Says nothing about any person."""
@@ -190,9 +196,11 @@ class AccountSummary:
     @property
     def tally(self) -> Counter[str]:
         """Actions, letters and what waits."""
-        waiting = {"held": len(self.held), "waiting for the system": int(bool(self.trouble))}
+        waiting = {"held": len(self.held), f"{self.system}{IN_TROUBLE}": int(bool(self.trouble))}
         found = Counter(self.counts) + Counter(waiting)
-        return Counter({f"would {name}": number for name, number in found.items()}) if self.is_preview else found
+        if not self.is_preview:
+            return found
+        return Counter({DRY_RUN: 1} | {f"would {name}": number for name, number in found.items() if number})
 
 
 def _held(classes: dict[str, int]) -> dict[str, int]:

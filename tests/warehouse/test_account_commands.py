@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 from deployments.cli.app import run
 from schemas.summaries import AccountSummary
 from tasks.accounts.stages import account_runs_of, ask_system, last_outbound, revert_account_runs, send_changes
+from tasks.warehouse.runs import finish_run, start_run
+from tasks.warehouse.systems_in_trouble import SystemInTrouble, systems_in_trouble
 from tasks.workplace import Workplace
 from tests.unit.account_samples import day
-from tests.warehouse.account_night import one
+from tests.warehouse.account_night import NOW, one
 from tests.warehouse.conftest import OpenHome
 
 STAFF = (
@@ -111,4 +115,21 @@ def test_while_a_system_is_in_trouble_its_file_waits_and_the_next_one_has_everyt
     assert file is not None
     assert file.accounts == 3
     assert home.zone.exists(file.uri)
-    assert AccountSummary("alma", day("2026-06-03"), trouble="its status page says major").is_held
+
+
+def test_status_says_which_system_is_in_trouble_and_since_when(home: Workplace) -> None:
+    well = AccountSummary("legimus", day("2026-06-03"), {"expire": 2})
+    bad = AccountSummary("alma", day("2026-06-03"), {"expire": 1}, trouble="its status page says major")
+    assert (bad.is_held, well.is_held) == (True, False)
+    nights = [[well], [bad, well], [bad, well], [AccountSummary("alma", day("2026-06-04"), is_preview=True)]]
+    found = []
+    for number, summaries in enumerate([*nights, [well]]):
+        totals = dict(sum((each.tally for each in summaries), Counter[str]()))
+        at = NOW + timedelta(days=number)
+        start_run(home.warehouse, f"run {number}", "account-sweep", "account-sweep", at)
+        finish_run(home.warehouse, f"run {number}", "done", totals, at)
+        with home.warehouse.read() as connection:
+            found.append(systems_in_trouble(connection))
+    since = SystemInTrouble("alma", NOW + timedelta(days=1))
+    assert found[1:4] == [[since], [since], [since]]
+    assert (found[0], found[4]) == ([], [])
