@@ -27,6 +27,7 @@ READING = [
     ["review", "list"],
     ["review", "show", "1"],
     ["review", "worklist"],
+    ["libraries", "list"],
     ["plans", "list"],
     ["plans", "show", "0123abcd"],
     ["init"],
