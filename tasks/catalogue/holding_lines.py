@@ -85,5 +85,21 @@ def whole_holding(is_delete: bool, existing: Sequence[HoldingLine], incoming: Se
     return LineChange(HoldingOutcome.UPDATED, "catalogue_holding", "as the catalogue has it", tuple(incoming))
 
 
+def joined_holding(is_delete: bool, existing: Sequence[HoldingLine], incoming: Sequence[HoldingLine]) -> LineChange:
+    """The rule for a holding that the catalogue's export has under a bib which was merged here.
+
+    The library has a holding of the surviving bib as well: that must not go for the sake of this one.
+    """
+    if is_delete:
+        reason = "its bib was merged into another one, of which the library has a holding"
+        return LineChange(HoldingOutcome.UNCHANGED, "merged_away", reason, tuple(existing))
+    known = set(_contents(existing))
+    more = tuple(line for line in incoming if (line.tag, line.content) not in known)
+    if not more:
+        return LineChange(HoldingOutcome.UNCHANGED, "lines_equal", "the same lines are there already", tuple(existing))
+    reason = "its bib was merged into another one: the lines were added to the library's holding of that"
+    return LineChange(HoldingOutcome.UPDATED, "merged_away", reason, (*existing, *more))
+
+
 def _contents(lines: Sequence[HoldingLine]) -> list[tuple[str, str]]:
     return [(each.tag, each.content) for each in lines]

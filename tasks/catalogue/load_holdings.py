@@ -19,6 +19,7 @@ from schemas.warehouse.raw import raw_delivery, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.catalogue.admission import Admission
 from tasks.catalogue.bib_store import merged_into
+from tasks.catalogue.holding_lines import LineRule, joined_holding
 from tasks.catalogue.holding_store import (
     HoldingVersion,
     NewHolding,
@@ -30,7 +31,9 @@ from tasks.catalogue.holding_store import (
     write_created_outcomes,
     write_holding_versions,
 )
+from tasks.catalogue.import_rules import NOT_CREATED
 from tasks.catalogue.loading import Loading, guard_rule
+from tasks.catalogue.merging import MERGED_AWAY, moved_by_merges
 from tasks.catalogue.outcomes import OutcomeRow, bib_outcomes, write_outcomes
 from tasks.catalogue.stock import ATTACH
 from tasks.warehouse.bulk import id_set, rows_of
@@ -234,6 +237,8 @@ def _without_shelf(
         return HoldingOutcome.REFUSED, refusal.rule, refusal.reason
     if each.bib_outcome is None:
         return HoldingOutcome.REJECTED, "no_bib", "no readable bib precedes it"
+    if each.bib_outcome == BibOutcome.REJECTED and each.bib_rule == NOT_CREATED[0]:
+        return HoldingOutcome.REFUSED, "bib_not_in_catalogue", "the catalogue lacks its bib, and the import makes none"
     if each.bib_outcome == BibOutcome.REJECTED:
         return HoldingOutcome.REJECTED, "bib_rejected", f"its bib was rejected: {each.bib_reason}"
     if each.bib_rule == guard_rule("bib_create") and each.bib_outcome == BibOutcome.REVIEW:
@@ -325,8 +330,9 @@ def _change_present(connection: Connection, loading: Loading, present: Sequence[
         return []
     there = lines_of(connection, {each.holding_id for each in present if each.holding_id is not None})
     incoming = staged_lines(connection, loading.delivery_id, {each.position for each in present})
+    moved = moved_by_merges(connection, [each.holding_id for each in present if each.bib_rule == MERGED_AWAY])
     changes = [
-        (each, loading.line_rule(each.is_delete, there[each.holding_id or 0], incoming[each.position, each.part]))
+        (each, _line_rule(loading, each, moved)(each.is_delete, there[each.holding_id or 0], incoming[each[:2]]))
         for each in present
     ]
     made = write_holding_versions(
@@ -350,3 +356,9 @@ def _change_present(connection: Connection, loading: Loading, present: Sequence[
         )
         for each, change in changes
     ]
+
+
+def _line_rule(loading: Loading, each: Delivered, moved: Collection[int | None]) -> LineRule:
+    """Under a bib that was merged here: the holding that came from it is replaced, another one only added to."""
+    is_double = each.bib_rule == MERGED_AWAY and each.holding_id not in moved
+    return joined_holding if is_double else loading.line_rule

@@ -31,7 +31,7 @@ from tasks.catalogue.bib_store import (
 )
 from tasks.catalogue.load_bibs import STAGE
 from tasks.catalogue.loading import CATALOGUE, Loading
-from tasks.catalogue.merging import by_delivery, merge_bibs
+from tasks.catalogue.merging import MERGED_AWAY, by_delivery, merge_bibs
 from tasks.catalogue.outcomes import OutcomeRow, write_outcomes
 from tasks.marc.encode import decode
 from tasks.marc.facts import bib_facts
@@ -215,7 +215,7 @@ def _renew(connection: Connection, loading: Loading, change: Change, present: Se
         bib_id = each.bib_id or 0
         if each.merged_into is not None:
             reason = "its number was merged into another bib"
-            outcomes.append(_outcome(each, "kept", "merged_away", reason, bib_id=each.merged_into))
+            outcomes.append(_outcome(each, "kept", MERGED_AWAY, reason, bib_id=each.merged_into))
             continue
         if standing[bib_id] == each.content and not each.is_deleted:
             outcomes.append(

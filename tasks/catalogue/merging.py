@@ -23,6 +23,8 @@ from tasks.catalogue.holding_store import HoldingVersion, lines_of, write_holdin
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.ids import take_id
 
+MERGED_AWAY = "merged_away"
+"""Rule of a record of the catalogue's export whose bib was merged into another one."""
 LineKey = tuple[str, str, str]
 """What makes a line the same line: (tag, owner, content)."""
 
@@ -232,3 +234,18 @@ def lines_from_merges(
     for holding_id, lines in rows:
         found.setdefault(holding_id, []).extend(HoldingLine(*each) for each in orjson.loads(lines))
     return found
+
+
+def moved_by_merges(connection: Connection, holding_ids: Collection[int | None]) -> set[int | None]:
+    """Of these holdings those that standing merges have moved with their bib."""
+    if not holding_ids:
+        return set()
+    wanted = id_set(connection, [each for each in holding_ids if each is not None])
+    part = core_bib_merge_part.c
+    rows = connection.execute(
+        sa.select(part.entity_id)
+        .join(wanted, wanted.c.value == part.entity_id)
+        .join(core_bib_merge, core_bib_merge.c.merge_id == part.merge_id)
+        .where(part.entity == "holding", part.role == "moved", core_bib_merge.c.split_at.is_(None))
+    )
+    return set(rows.scalars())

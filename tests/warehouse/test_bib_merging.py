@@ -109,9 +109,13 @@ def test_a_record_with_a_number_of_the_lost_bib_lands_on_the_survivor(twice: Wor
 def test_a_catalogue_record_of_the_lost_bib_lands_on_the_survivor(twice: Workplace) -> None:
     merge(twice, 1, 2)
     late = Export().bib(with_isbn(book(1), SECOND_ISBN), "SK02", level="8", agency="FORHAND").holding("LUNV")
+    late.holding("SOLB", HC, Line("Pall", owner="NORDBOK"), Line("Nytt")).holding("FJOR", Line("Hylla"))
     row = ledger(twice.warehouse, late.load(twice, name="late.mrc"))
-    assert (row.bibs_kept, row.holdings_created) == (1, 1)
-    assert "1 LUNV Magasin" in shelves(twice)
+    assert (row.bibs_kept, row.holdings_created, row.holdings_updated) == (1, 1, 2)
+    assert shelves(twice) == [
+        "1 FJOR Hylla", "1 GRAN Magasin", "1 LUNV Magasin", "1 NORU Magasin", "1 SOLB Hc, Ref, NORDBOK:Pall, Nytt",
+        "3 SOLB Magasin",
+    ]  # fmt: skip
 
 
 def test_merge_then_split_leaves_the_catalogue_as_before(twice: Workplace) -> None:
