@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tasks.warehouse.nights import Night, NightRuns
     from tasks.warehouse.overview import DeliveryLine, Overview, Run, Waiting
     from tasks.warehouse.read_backs import HeldReadBack
+    from tasks.warehouse.services import LocalFile
+    from tasks.warehouse.systems_in_trouble import SystemInTrouble
 
 IN_SHORT = ("deliveries", "bibs read", "holdings read", "unreadable")
 """Of a run that took deliveries; what became of their records stands with each delivery."""
@@ -44,6 +46,12 @@ class Status:
     overview: Overview
     read_backs: tuple[HeldReadBack, ...] = ()
     """Of library systems, that were not used, and after which none was."""
+    systems: tuple[SystemInTrouble, ...] = ()
+    """Systems of staff accounts that get nothing until they are well."""
+    exports: tuple[LocalFile, ...] = ()
+    """The last nightly file of each export profile of the register."""
+    marts_at: datetime | None = None
+    """When the last snapshot for analysts was made."""
 
 
 def register(app: typer.Typer) -> None:
@@ -73,10 +81,13 @@ def look(connection: Connection, settings: Settings, newest: int) -> Status:
     from tasks.warehouse.nights import nights, runs_of
     from tasks.warehouse.overview import overview
     from tasks.warehouse.read_backs import held_read_backs
+    from tasks.warehouse.services import last_marts_at, newest_files
+    from tasks.warehouse.systems_in_trouble import systems_in_trouble
 
     zone, today = ZoneInfo(settings.timezone), settings.business_date()
     (night,) = nights(today, zone, datetime.now(UTC))
-    feeds = judge_feeds(connection, feeds_of(place.register(settings)), zone, settings.as_of())
+    known = place.register(settings)
+    feeds = judge_feeds(connection, feeds_of(known), zone, settings.as_of())
     return Status(
         night=night,
         runs=runs_of(connection, night),
@@ -84,6 +95,9 @@ def look(connection: Connection, settings: Settings, newest: int) -> Status:
         feeds=tuple(feeds),
         overview=overview(connection, today, newest=newest),
         read_backs=tuple(held_read_backs(connection)),
+        systems=tuple(systems_in_trouble(connection)),
+        exports=newest_files(connection, known.export_profile_by_name),
+        marts_at=last_marts_at(connection),
     )
 
 
@@ -110,6 +124,9 @@ def document(found: Status, settings: Settings, server: object) -> dict[str, Any
         },
         "feeds": [as_row(each, zone) for each in found.feeds],
         "read_backs": found.read_backs,
+        "systems_in_trouble": found.systems,
+        "exports": found.exports,
+        "marts": {"made_at": found.marts_at},
         "overview": found.overview,
     }
 
@@ -119,6 +136,7 @@ def _render(console: Console, settings: Settings, found: Status, server: list[st
     _render_night(console, settings, found)
     _render_needs(console, settings, found)
     _render_deliveries(console, settings, found.overview)
+    _render_services(console, settings, found)
     _render_runs(console, settings, found.overview)
 
 
@@ -167,10 +185,19 @@ def _render_needs(console: Console, settings: Settings, found: Status) -> None:
         rows.append(("runs that failed", number, place.moment(first, settings), None, "see below, then run them again"))
     if wrong:
         rows.append(("feeds not as expected", len(wrong), None, None, "see below, then ask the sender"))
+    failed_exports = [each for each in found.exports if each.is_wrong]
+    if failed_exports:
+        first = min(each.created_at for each in failed_exports)
+        remedy = "see below; the next run sends what is owed"
+        rows.append(("files for local systems", len(failed_exports), place.moment(first, settings), None, remedy))
     if found.read_backs:
         number, first = len(found.read_backs), found.read_backs[0].taken_at
         remedy = "see below, then have the library system export its users anew"
         rows.append(("read-backs not used", number, place.moment(first, settings), None, remedy))
+    if found.systems:
+        since = min(each.since for each in found.systems)
+        remedy = "nothing is lost: the next sweep sends what waits"
+        rows.append(("systems in trouble", len(found.systems), place.moment(since, settings), None, remedy))
     rows += [
         (name, each.number, place.moment(each.since, settings), each.late or None, remedy)
         for name, each, remedy in waiting
@@ -185,9 +212,13 @@ def _render_needs(console: Console, settings: Settings, found: Status) -> None:
         prose(console, f"! {at} {failed.flow} {failed.subject}".rstrip() + f" failed: {failed.error}")
     for each in wrong:
         prose(console, f"! {_feed_in_words(each, settings)}")
+    for export in failed_exports:
+        prose(console, f"! no file for {export.profile}: {export.reason}")
     for held in found.read_backs:
         at = place.moment(held.as_of, settings)
         prose(console, f"! read-back of {held.institution} as of {at} was not used: {held.reason}")
+    for system in found.systems:
+        prose(console, f"! accounts of {system.system}: the system is in trouble, its change file waits")
     prose(console, *([] if wrong else [_feeds_in_a_line(found.feeds)]), "")
 
 
@@ -227,6 +258,26 @@ def _render_deliveries(console: Console, settings: Settings, found: Overview) ->
     _render_remarks(console, newest_first)
     if any(each.docs_uri for each in newest_first):
         prose(console, f"Data Docs of each: {settings.data_docs_index}", "")
+
+
+def _render_services(console: Console, settings: Settings, found: Status) -> None:
+    """The last file of each local system, and the last snapshot for analysts."""
+    rows = [
+        (
+            each.profile,
+            each.state,
+            place.moment(each.created_at, settings),
+            each.name,
+            each.records or None,
+            place.moment(each.delivered_at, settings) if each.delivered_at else None,
+        )
+        for each in found.exports
+    ]
+    if rows:
+        columns = ("profile", "last export", "when", "file", "records", "last delivered")
+        print_table(console, "Files for local systems", columns, rows, ("profile",))
+    if found.marts_at:
+        prose(console, f"Last snapshot for analysts: {place.moment(found.marts_at, settings)}", "")
 
 
 def _render_remarks(console: Console, lines: Sequence[DeliveryLine]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.catalogue.orders import IsbnExplanation, Order
     from tasks.catalogue.trail import HeldPlan, Merge, Notice, Step
     from tasks.catalogue.why import BibExplanation, BibVersion, HoldingExplanation, HoldingVersion
+    from tasks.exports.carried import CarriedIn
     from tasks.patrons.why import Decided
 
 app = group("Why is it so? The chain from a row back to the bytes it came from.")
@@ -32,11 +34,15 @@ def bib(
 ) -> None:
     """Explain a bib: what it is, what it was, which deliveries made it so, by which rule, on what evidence."""
     from tasks.catalogue.why import bib_id_of, why_bib
+    from tasks.exports.carried import files_with_bib
 
     settings = place.settings()
+    profiles = place.register(settings).export_profile_by_name
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         found = why_bib(connection, bib_id_of(connection, bib_id))
-    Output(as_json).show(found, lambda console: _render_bib(console, settings, found))
+        files = files_with_bib(connection, profiles, found.bib.bib_id)
+    document = {**vars(found), "files": files}
+    Output(as_json).show(document, lambda console: _render_bib(console, settings, found, files))
 
 
 @command(app, "holding", "samkat why holding 12")
@@ -124,7 +130,7 @@ def _for_library(notices: tuple[Notice, ...], sigel: str, known: Register) -> tu
     return tuple(each for each in notices if library is not None and each.recipient == library.contact)
 
 
-def _render_bib(console: Console, settings: Settings, found: BibExplanation) -> None:
+def _render_bib(console: Console, settings: Settings, found: BibExplanation, files: Sequence[CarriedIn]) -> None:
 
     prose(console, *_bib_in_words(settings, found.bib))
     prose(console, *(f"  {each}" for each in (*found.isbns, *found.identifiers)))
@@ -135,6 +141,12 @@ def _render_bib(console: Console, settings: Settings, found: BibExplanation) -> 
         prose(console, *_merge_in_words(settings, merge), "")
     _render_steps(console, settings, found.steps)
     _render_around(console, settings, found.plans, found.notices)
+    prose(console, *(_file_in_words(settings, each) for each in files))
+
+
+def _file_in_words(settings: Settings, each: CarriedIn) -> str:
+    at = place.moment(each.delivered_at, settings)
+    return f"{at}  {each.what} in {each.name} for {each.profile} (export {each.export_id})"
 
 
 def _merge_in_words(settings: Settings, merge: Merge) -> list[str]:

@@ -45,7 +45,7 @@ def chosen_bibs(
     """The bibs of the file by id, `at_once` at a time; memory does not grow with their number."""
     if window.is_empty:
         return
-    statement = _whole(profile) if window.is_whole else changed_bibs(profile, window)
+    statement = whole_bibs(profile) if window.is_whole else changed_bibs(profile, window)
     # A cursor of the server's on PostgreSQL: other statements of the same snapshot come between its rows.
     rows = connection.execution_options(stream_results=True, max_row_buffer=at_once).execute(statement)
     try:
@@ -65,7 +65,7 @@ def is_mine(profile: ExportProfile, holding: sa.FromClause = core_holding) -> sa
     return sa.and_(sa.true(), *wanted)
 
 
-def _fits(profile: ExportProfile) -> sa.ColumnElement[bool]:
+def fits(profile: ExportProfile) -> sa.ColumnElement[bool]:
     """Levels and carriers that the profile wants."""
     wanted: list[sa.ColumnElement[bool]] = []
     if profile.drop_levels:
@@ -85,10 +85,14 @@ def _held(profile: ExportProfile) -> sa.ColumnElement[bool]:
     )
 
 
-def _whole(profile: ExportProfile) -> sa.Select[tuple[int, str]]:
+def whole_bibs(profile: ExportProfile) -> sa.Select[tuple[int, str]]:
     """All that the profile's libraries hold; of what is gone nothing is said, the receiver never had it."""
-    wanted = sa.and_(sa.not_(core_bib.c.is_deleted), _held(profile), _fits(profile))
-    return sa.select(core_bib.c.bib_id, sa.literal(Reason.WRITTEN.value)).where(wanted).order_by(core_bib.c.bib_id)
+    wanted = sa.and_(sa.not_(core_bib.c.is_deleted), _held(profile), fits(profile))
+    return (
+        sa.select(core_bib.c.bib_id, sa.literal(Reason.WRITTEN.value).label("reason"))
+        .where(wanted)
+        .order_by(core_bib.c.bib_id)
+    )
 
 
 def changed_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int, str]]:
@@ -117,7 +121,7 @@ def changed_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int,
         sa.select(core_bib.c.bib_id, reason)
         .select_from(touched)
         .join(core_bib, core_bib.c.bib_id == t.bib_id)
-        .where(_fits(profile))
+        .where(fits(profile))
         .subquery("found")
     )
     return sa.select(found.c.bib_id, found.c.reason).where(found.c.reason.is_not(None)).order_by(found.c.bib_id)

@@ -20,6 +20,7 @@ from schemas.warehouse.base import UtcInstant
 from tasks.landing.rhythm import FeedVerdict
 from tasks.warehouse.nights import Night, NightRuns, nights, nights_as_rows, runs_of
 from tasks.warehouse.overview import Waiting, overview
+from tasks.warehouse.services import LocalFile, files_of_night, last_marts_at
 
 NIGHTS = 30
 MOST_LISTED = 200
@@ -129,6 +130,10 @@ class Figures:
     reviews: Waiting
     notices: Waiting
     feeds: tuple[FeedVerdict, ...] = field(default=())
+    exports: tuple[LocalFile, ...] = field(default=())
+    """Files for local systems that were made in the night, or were to be."""
+    marts_at: datetime | None = None
+    """When the last snapshot for analysts was made."""
 
     @property
     def wrong_feeds(self) -> tuple[FeedVerdict, ...]:
@@ -165,6 +170,8 @@ def figures(
         reviews=waiting.reviews,
         notices=waiting.notices,
         feeds=tuple(feeds),
+        exports=files_of_night(connection, night),
+        marts_at=last_marts_at(connection),
     )
 
 

@@ -86,6 +86,18 @@ def as_html(figures: Figures, setting: Setting) -> str:
             }
             for each in figures.feeds
         ],
+        exports=[
+            {
+                "profile": each.profile,
+                "is_wrong": each.is_wrong,
+                "state": each.state,
+                "name": each.name or "",
+                "records": each.records,
+                "reason": each.reason,
+            }
+            for each in figures.exports
+        ],
+        marts=_clock(figures.marts_at, setting.zone),
         runs=[
             {"flow": flow, "number": sum(states.values()), "states": _counted(states)}
             for flow, states in figures.runs.by_flow.items()
@@ -129,6 +141,11 @@ def needs(figures: Figures, setting: Setting) -> list[Need]:
     ]
     found += [
         Need(f"Feed {each.feed.sender} is {VERDICTS[each.rule]}", in_words(each, zone)) for each in figures.wrong_feeds
+    ]
+    found += [
+        Need(f"No file for {each.profile}", each.reason, _clock(each.created_at, zone), "samkat export")
+        for each in figures.exports
+        if each.is_wrong
     ]
     found += [
         Need(
