@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -96,6 +96,9 @@ def sender_name(register: Register, kind: str, sender: str) -> str:
     return source.name if source else supplier_name(register, sender)
 
 
+_WORDS: dict[str, Literal["held_persons", "held_import"]] = {PATRON: "held_persons", "import": "held_import"}
+
+
 def _held(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
     first = classes[0]._mapping
     kind = first[raw_delivery.c.kind]
@@ -108,7 +111,7 @@ def _held(register: Register, classes: list[sa.Row[Any]]) -> HeldDelivery:
         plan_hash=first[core_plan.c.plan_hash],
         is_whole=first[raw_delivery.c.state] == DeliveryState.HELD,
         classes=_classes(classes),
-        words="held_persons" if kind == PATRON else "held",
+        words=_WORDS.get(kind, "held"),
     )
 
 

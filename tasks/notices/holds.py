@@ -27,9 +27,9 @@ class HeldClass:
 class HeldDelivery:
     """A delivery of which something waits. `is_whole`: nothing of it has been loaded; else the safe part has.
 
-    `words` is the section of the phrases that is spoken from: `held` of records, `held_persons` of persons,
-    `held_plan` of persons and `held_accounts` of accounts whose plan comes from no file; then `asked` says when it was
-    asked, and names the question.
+    `words` is the section of the phrases that is spoken from: `held` of records, `held_import` of another base's,
+    `held_persons` of persons, `held_plan` of persons and `held_accounts` of accounts whose plan comes from no file;
+    then `asked` says when it was asked, and names the question.
     """
 
     recipient: str
@@ -40,7 +40,7 @@ class HeldDelivery:
     plan_hash: str
     is_whole: bool
     classes: tuple[HeldClass, ...]
-    words: Literal["held", "held_persons", "held_plan", "held_accounts"] = "held"
+    words: Literal["held", "held_import", "held_persons", "held_plan", "held_accounts"] = "held"
     asked: str = ""
 
 
@@ -102,6 +102,8 @@ def decisions(plan_hash: str, pages: Pages) -> tuple[list[tuple[str, str]], list
 
 def _name(held: HeldClass, phrases: Phrases, words: str) -> str:
     """The class in words, its id behind it: the operator needs both."""
-    section = {"held": "held_class", "held_accounts": "account_class"}.get(words, "person_class")
+    section = {"held": "held_class", "held_import": "held_class", "held_accounts": "account_class"}.get(
+        words, "person_class"
+    )
     known = phrases.say_if_known(f"{section}.{held.change_class.removeprefix('quality:')}")
     return f"{known} ({held.change_class})" if known else held.change_class
