@@ -15,7 +15,8 @@ from schemas.warehouse.accounts import core_account, core_account_action, core_a
 from tasks.months import add_months
 
 MOST_ROWS = 500
-BAR = 20
+MOST_CHARTS = 8
+"""Libraries that get one; all of them are in the table."""
 
 
 def sweep_table(connection: Connection, sweep_ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -62,12 +63,20 @@ def as_markdown(summaries: Sequence[AccountSummary], charts: dict[str, dict[str,
         done = ", ".join(f"{name} {number}" for name, number in sorted(each.counts.items()) if number)
         lines.append(f"| {each.system} | {done or 'nothing to do'} | {each.reason.replace('|', '/')} |")
     for system, chart in charts.items():
-        months = [add_months(day.replace(day=1), each) for each in range(12)]
-        most = max((number for row in chart.values() for number in row), default=0)
-        lines += ["", f"## What expires in {system} in the next 12 months", ""]
-        for library, row in chart.items():
-            lines += [f"### {library}", "", "| month | accounts | |", "|---|---:|---|"]
-            shown = zip(months, row, strict=True)
-            lines += [f"| {month:%Y-%m} | {n} | {'█' * round(BAR * n / most)} |" for month, n in shown if n]
-            lines.append("")
+        lines += _expiring(system, chart, [add_months(day.replace(day=1), each) for each in range(12)])
     return "\n".join(lines)
+
+
+def _expiring(system: str, chart: dict[str, list[int]], months: Sequence[date]) -> list[str]:
+    """A chart a library, those with most first, and the same figures as a table."""
+    from tasks.accounts.charts import by_month  # a charting library: only a run draws
+
+    lines = ["", f"## What expires in {system} in the next 12 months", ""]
+    if not chart:
+        return [*lines, "Nothing."]
+    by_number = sorted(chart, key=lambda library: (-sum(chart[library]), library))
+    for library in by_number[:MOST_CHARTS]:
+        said = f"Accounts of {library} that expire, by month: {sum(chart[library])} in all"
+        lines += [f"### {library}", "", f"![{said}]({by_month(months, chart[library])})", ""]
+    lines += [f"| library | {' | '.join(f'{each:%Y-%m}' for each in months)} |", "|---" * 13 + "|"]
+    return lines + [f"| {library} | {' | '.join(str(n or '') for n in row)} |" for library, row in chart.items()]

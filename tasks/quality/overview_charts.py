@@ -55,7 +55,8 @@ def _style(colours: Sequence[str]) -> Style:
     )
 
 
-def _settings(colours: Sequence[str], height: int) -> dict[str, Any]:
+def chart_settings(colours: Sequence[str], height: int) -> dict[str, Any]:
+    """How every chart looks; the others of the program are drawn with it, too."""
     return {
         "width": WIDTH,
         "height": height,
@@ -74,11 +75,13 @@ def _settings(colours: Sequence[str], height: int) -> dict[str, Any]:
     }
 
 
-def _as_uri(chart: Any) -> str:
+def as_uri(chart: Any) -> str:
+    """A chart as a data URI, for a page or an artifact."""
     return "data:image/svg+xml;base64," + base64.b64encode(chart.render(is_unicode=True).encode()).decode()
 
 
-def _whole(value: float) -> str:
+def whole(value: float) -> str:
+    """A count; nothing between counts."""
     return f"{value:,.0f}" if value == int(value) else ""
 
 
@@ -87,22 +90,22 @@ def by_supplier(senders: Sequence[SenderNight]) -> str:
     shown = [each for each in senders if each.counts["bibs_read"]][:MOST_BARS]
     used = [name for name in OUTCOMES if any(each.counts[f"bibs_{name}"] for each in shown)]
     chart = pygal.HorizontalStackedBar(
-        **_settings([OUTCOMES[name] for name in used], 90 + 34 * max(len(shown), 2)),
+        **chart_settings([OUTCOMES[name] for name in used], 90 + 34 * max(len(shown), 2)),
         legend_at_bottom_columns=len(used) or None,
         truncate_label=-1,
-        value_formatter=_whole,
+        value_formatter=whole,
     )
     # The first stands at the foot of the chart; people read from the top.
     chart.x_labels = [each.sender for each in reversed(shown)]
     for name in used:
         chart.add(name, [each.counts[f"bibs_{name}"] or None for each in reversed(shown)])
-    return _as_uri(chart)
+    return as_uri(chart)
 
 
 def match_rate(series: Sequence[NightFigures]) -> str:
     """Matched bibs and bibs in review as shares of a night's bibs, over the nights; a gap where none came."""
     chart = pygal.Line(
-        **_settings([OUTCOMES["replaced"], OUTCOMES["review"]], 280),
+        **chart_settings([OUTCOMES["replaced"], OUTCOMES["review"]], 280),
         legend_at_bottom_columns=2,
         range=(0, 100),
         y_labels=[0, 25, 50, 75, 100],
@@ -113,21 +116,21 @@ def match_rate(series: Sequence[NightFigures]) -> str:
     _dates(chart, series)
     chart.add("matched", [_percent(each.match_share) for each in series])
     chart.add("in review", [_percent(each.review_share) for each in series], stroke_style={"dasharray": "6, 5"})
-    return _as_uri(chart)
+    return as_uri(chart)
 
 
 def review_backlog(series: Sequence[NightFigures]) -> str:
     """How many reviews were open at the end of each night."""
     chart = pygal.Bar(
-        **_settings([OUTCOMES["review"]], 260),
+        **chart_settings([OUTCOMES["review"]], 260),
         show_legend=False,
-        value_formatter=_whole,
+        value_formatter=whole,
         truncate_label=-1,
         y_labels=_steps(max((each.backlog for each in series), default=0)),
     )
     _dates(chart, series)
     chart.add("open reviews", [each.backlog for each in series])
-    return _as_uri(chart)
+    return as_uri(chart)
 
 
 def rejects(lines: Sequence[RejectLine]) -> str:
@@ -137,9 +140,9 @@ def rejects(lines: Sequence[RejectLine]) -> str:
         by_rule[each.rule] = by_rule.get(each.rule, 0) + each.number
     shown = sorted(by_rule.items(), key=lambda item: (-item[1], item[0]))[:MOST_BARS]
     chart = pygal.HorizontalBar(
-        **_settings([OUTCOMES["kept"]], 70 + 30 * max(len(shown), 2)),
+        **chart_settings([OUTCOMES["kept"]], 70 + 30 * max(len(shown), 2)),
         show_legend=False,
-        value_formatter=_whole,
+        value_formatter=whole,
         print_values=True,
         print_values_position="top",
         truncate_label=-1,
@@ -147,7 +150,7 @@ def rejects(lines: Sequence[RejectLine]) -> str:
     )
     chart.x_labels = [in_words(rule) for rule, _ in reversed(shown)]
     chart.add("records", [number for _, number in reversed(shown)])
-    return _as_uri(chart)
+    return as_uri(chart)
 
 
 def in_words(rule: str) -> str:
