@@ -20,7 +20,8 @@ def test_each_library_has_a_chart_of_twelve_months_and_a_row_of_the_table() -> N
     assert "| alma | expire 2 | 20 of 35 / many |" in page
     drawn = [base64.b64decode(each).decode() for each in re.findall(r"base64,([A-Za-z0-9+/=]+)\)", page)]
     assert len(drawn) == 2
-    assert re.findall(r">(\d\d(?:/\d\d)?)</text>", drawn[0])[:3] == ["11/26", "12", "01/27"]
+    months = [*re.findall(r">(\d\d(?:/\d\d)?)</text>", drawn[0])]
+    assert [each for each in months if "/" in each] == ["11/26", "01/27"]
     assert "Accounts of SOLB that expire, by month: 17 in all" in page
     assert "| VEST |  | 1 |  |" in page
 
