@@ -251,11 +251,12 @@ def attach_collections(plan_hash: str) -> Carried:
     # Bibs first: their holdings go with them.
     for row in sorted(rows, key=lambda each: each._mapping["class"] != CREATE):
         change_class, delivery_id = row._mapping["class"], row.delivery_id
-        if row.state in (PlanState.HELD, PlanState.APPLIED) or row.decided_by == SUPERSEDED_BY:
+        if row.state == PlanState.HELD or row.decided_by == SUPERSEDED_BY:
             continue
-        with _turn():
-            said[f"{change_class} of delivery {delivery_id}"] = _carried_out(place, row, change_class)
-        touched.append(delivery_id)
+        touched.append(delivery_id)  # what is applied already as well: a run may have been killed right behind it
+        if row.state != PlanState.APPLIED:
+            with _turn():
+                said[f"{change_class} of delivery {delivery_id}"] = _carried_out(place, row, change_class)
     return Carried(list(dict.fromkeys(touched)), said, {})
 
 

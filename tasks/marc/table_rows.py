@@ -224,7 +224,7 @@ def _piece(row: Row, table: Table, rules: StockRules, own_prefix: str, member_no
     said = {meaning: row.cells[place] if place < len(row.cells) else "" for meaning, place in table.places.items()}
     record = record_of(said, own_prefix)
     local_id = said.get("local_id", "")
-    findings = (Finding("charset_guessed", "not UTF-8: read as Windows-1252"),) if row.charset == "cp1252" else ()
+    findings = (Finding("charset_mislabelled", "not UTF-8: read as Windows-1252"),) if row.charset == "cp1252" else ()
     return StagedPiece(
         position, member_no, row.byte_offset, row.content, "bib", row.charset, findings, "", assemble(record),
         bib_facts(record, own_prefix=own_prefix, control_number=local_id),

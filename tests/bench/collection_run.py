@@ -44,14 +44,15 @@ def _match(path: Path, approve: bool) -> dict[str, Any]:
     from tests.bench.ingest_run import _Children, cpu_seconds, peak_mib
 
     took: dict[str, float] = {}
+    cpu_of: dict[str, float] = {}
     children = _Children()
     children.start()
     began, cpu = time.perf_counter(), cpu_seconds()
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), cpu_seconds()
         result = work()
-        took[name] = time.perf_counter() - start
+        took[name], cpu_of[name] = time.perf_counter() - start, cpu_seconds() - before
         return result
 
     uri = workplace().zone.adopt(path, "SOLB")
@@ -70,7 +71,7 @@ def _match(path: Path, approve: bool) -> dict[str, Any]:
     if approve:
         timed("approve", lambda: _approve(found.plan_hash))
     return {
-        "seconds": seconds, "cpu_seconds": cpu, "stages": took, "peak_mib": peak_mib(os.getpid()),
+        "seconds": seconds, "cpu_seconds": cpu, "stages": took, "stages_cpu": cpu_of, "peak_mib": peak_mib(os.getpid()),
         "peak_child_mib": children.peak_mib, "delivery": found.endings, "rows": sum(found.endings.values()),
     }  # fmt: skip
 

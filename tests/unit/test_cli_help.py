@@ -40,6 +40,7 @@ def test_every_command_of_the_design_is_there() -> None:
         "samkat init",
         "samkat serve",
         "samkat ingest",
+        "samkat match-collection",
         "samkat sweep",
         "samkat export",
         "samkat import",
