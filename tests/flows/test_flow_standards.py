@@ -56,6 +56,7 @@ WELL: dict[str, Arguments] = {
     "account_renewal": lambda _home, _night: (),
     "shared_account_rotation": lambda _home, _night: (),
     "shared_account_retirement": lambda _home, _night: (),
+    "duplicate_bibs": lambda _home, _night: (),
     "local_export": lambda _home, _night: (),
     "library_onboarding": lambda _home, _night: (PUBLIC,),
     "holdings_freshness": lambda _home, _night: (),
@@ -70,7 +71,7 @@ WELL: dict[str, Arguments] = {
     "patron_sync": lambda _home, _night: ("NORUPERS", []),
     "patron_update": lambda _home, _night: (),
     "review_deadline": lambda _home, _night: (),
-    "run_reaper": lambda _home, _night: (),
+    "run_reaper": lambda _home, _night: (3, 24, 5, 90),
     "tell_operator": lambda _home, _night: (NO_RUN,),
     "review_decide": lambda _home, _night: ({}, "Ada Kvist"),
     "supplier_customers": lambda _home, _night: (),
@@ -80,6 +81,8 @@ WELL: dict[str, Arguments] = {
 """Arguments of a run that ends well on an empty warehouse. Other flows decide on what is there: test_decisions.py."""
 BADLY: dict[str, Arguments] = {
     **WELL,
+    "bib_merge": lambda _home, _night: (998, [999], "Ada Kvist"),
+    "bib_split": lambda _home, _night: ([999], "Ada Kvist"),
     "plan_decide": lambda _home, _night: (NO_PLAN, "approve", "Bo Alm"),
     "revert": lambda _home, _night: (999,),
     "run_reaper": lambda _home, _night: (0,),

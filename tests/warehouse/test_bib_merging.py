@@ -18,6 +18,7 @@ from tasks.catalogue.splitting import Split, SplitOccasion, standing_merge
 from tasks.catalogue.why import why_bib
 from tasks.warehouse.engine import CATALOGUE_LOCK
 from tasks.workplace import Workplace
+from tests.warehouse.export_checks import ALL, records_of, send, shown
 from tests.warehouse.parcels import Export, Parcel, book, with_isbn
 from tests.warehouse.pipeline import catalogue_content, ingest, ledger, outcomes, revert
 
@@ -253,6 +254,21 @@ def test_a_dry_run_changes_nothing_and_says_the_same(twice: Workplace) -> None:
         (carried,) = merge_as_asked(connection, 1, [2], twice.register, asked)
     assert carried.plan.joins == ("SOLB",)
     assert catalogue_content(twice.warehouse) == before
+
+
+def test_local_systems_are_told_of_a_merge_and_of_its_end(twice: Workplace) -> None:
+    everything = ALL.model_copy(update={"holdings": "none"})
+    send(twice, everything)
+    merge(twice, 1, 2)
+    night = send(twice, everything)
+    assert shown(twice, night) == ["n bib SK01", "d bib SK02"]
+    survivor, gone = records_of(twice, night)
+    assert [each["a"] for each in survivor.get_fields("019")] == ["SK02"]
+    assert gone["787"].get_subfields("i", "w") == ["Replaced by:", "(SAMKAT)SK01"]
+    split(twice, 2)
+    night = send(twice, everything)
+    assert shown(twice, night) == ["n bib SK01", "n bib SK02"]
+    assert records_of(twice, night)[0].get_fields("019") == []
 
 
 def test_why_tells_of_merges_on_both_sides(twice: Workplace) -> None:
