@@ -61,14 +61,18 @@ class RecordRules(RegisterModel):
     prefix_when: Literal["missing", "always"] = Field(
         "missing", description="`always`: `number_prefix` in place of whatever the record says, unless that is us"
     )
-    kind: Place | None = Field(None, description="`tag$code` that tells the type of record, looked up in `kinds`")
+    kind: Place | None = Field(
+        None, description="`tag$code` that tells the type of record, looked up in `kinds`; not set: leader/06 and 07"
+    )
     kinds: dict[str, Annotated[str, Field(pattern=r"^[a-z][a-z]$")]] = Field(
         {}, description="What stands there: leader/06 and 07, such as `am`"
     )
     default_kind: Annotated[str, Field(pattern=r"^[a-z][a-z]$")] | None = Field(
         None, description="leader/06 and 07 of records that do not tell theirs"
     )
-    level: Place | None = Field(None, description="`tag$code` that tells how full the record is, looked up in `levels`")
+    level: Place | None = Field(
+        None, description="`tag$code` that tells how full the record is, looked up in `levels`; not set: leader/17"
+    )
     levels: dict[str, EncodingLevel] = Field({}, description="What stands there: leader/17")
     year: Place | None = Field(None, description="`tag$code` of the year; a new 008 is made of it")
     country: Place | None = Field(None, description="`tag$code` of the country's code, for that 008")
@@ -95,7 +99,10 @@ class FieldRule(RegisterModel):
 
 
 class HoldingRule(RegisterModel):
-    """Fields of a bib, one an item or one a library, become its holdings. Fields that say the same become one line."""
+    """Fields of a bib, one an item or one a library, become its holdings. Fields that say the same become one line.
+
+    A rule for 852 that names no subfields but the sigel's keeps all others as they are.
+    """
 
     tag: DataTag = Field(description="The field: 852, 949, 952, 980, ...; it goes from the bib")
     sigel: Code | None = Field(None, description="Subfield that says which library or branch")
@@ -173,6 +180,6 @@ class ImportProfile(RegisterModel):
         if twice:
             raise ValueError(f"fields: {', '.join(twice)} becomes holdings already")
         for key, table in (("kind", "kinds"), ("level", "levels")):
-            if bool(getattr(self.record, key)) != bool(getattr(self.record, table)):
-                raise ValueError(f"record: {key} and {table} need each other")
+            if getattr(self.record, key) and not getattr(self.record, table):
+                raise ValueError(f"record: {key} needs {table}, in which it is looked up")
         return self

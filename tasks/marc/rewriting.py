@@ -92,12 +92,12 @@ class Rewriting:
     def _leader(self, record: LazyRecord) -> str:
         """leader/06 and 07 where the source tells them elsewhere or not at all; leader/17 where it tells it so."""
         rules, leader = self._record_rules, record.leader
-        told = rules.kinds.get(_value_at(record, rules.kind)) if rules.kind else None
+        told = rules.kinds.get(_value_at(record, rules.kind) if rules.kind else leader[6:8])
         if told is None and leader[6] not in BIB_TYPES:
             told = rules.default_kind
         if told:
             leader = leader[:6] + told + leader[8:]
-        level = rules.levels.get(_value_at(record, rules.level)) if rules.level else None
+        level = rules.levels.get(_value_at(record, rules.level) if rules.level else leader[17])
         return leader if level is None else leader[:17] + level + leader[18:]
 
     def _numbers(self, record: LazyRecord) -> list[TaggedText]:
@@ -203,6 +203,8 @@ class _HoldingMapper:
     def __init__(self, rule: HoldingRule) -> None:
         self._rule = rule
         self._skip = {code: re.compile(pattern) for code, pattern in rule.skip.items()}
+        named = rule.call_number + rule.shelf_mark + rule.location + rule.public_note + rule.internal_note
+        self._keeps_all = rule.tag == "852" and not named
 
     def lines(self, fields: Iterable[Field]) -> tuple[list[Field], list[Finding]]:
         """852s, one for each library, call number, shelf mark, place and note; and what could not be placed."""
@@ -232,6 +234,8 @@ class _HoldingMapper:
         rule = self._rule
         code = (field.first(rule.sigel) or "").strip() if rule.sigel else ""
         sigel = rule.sigels.get(code, code) if code else rule.default_sigel or NO_SIGEL
+        if self._keeps_all:
+            return (("b", sigel), *(each for each in field.subfields if each[0] not in (rule.sigel, rule.item_count)))
         parts = (
             ("c", rule.location), ("h", rule.call_number), ("j", rule.shelf_mark), ("z", rule.public_note),
             ("x", rule.internal_note),

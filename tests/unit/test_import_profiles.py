@@ -60,7 +60,7 @@ def test_a_register_without_profiles_imports_nothing(tmp_path: Path) -> None:
             "fields: 952 becomes holdings already",
         ),
         ('fields = [{ tag = "021", to = "001" }]', 'import_profile[p-p].fields.0.to: "001"'),
-        ('record = { kind = "009$a" }', "record: kind and kinds need each other"),
+        ('record = { kind = "009$a" }', "record: kind needs kinds, in which it is looked up"),
         ('record = { year = "008a" }', 'import_profile[p-p].record.year: "008a"'),
         ('record = { number_prefix = "SAMKAT" }', "record.number_prefix: 'SAMKAT' is our own prefix"),
         ('normalisation = { own_prefix = "X" }', "differs from control_number_prefix 'SAMKAT'"),

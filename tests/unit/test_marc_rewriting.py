@@ -98,6 +98,20 @@ def test_without_rules_852_is_read_as_in_a_delivery_and_holding_records_get_our_
     assert lines_of(piece) == [("SOLB", "$bSOLB $hHc")]
 
 
+def test_a_rule_for_852_that_names_nothing_else_puts_our_sigel_into_the_field_as_it_is() -> None:
+    rule = {"tag": "852", "sigel": "a", "sigels": {"Bygdegatan": "SOLB"}}
+    piece = staged(changed(KOHA, holdings=[rule]), [*BOOK, ("852", "0 $aBygdegatan$cVuxen$hHc$k1"), ("852", "  $jHc")])
+    assert lines_of(piece) == [("SOLB", "$bSOLB $cVuxen $hHc $k1"), ("?", "$b? $jHc")]
+
+
+def test_levels_and_types_may_be_codes_of_another_house() -> None:
+    profile = changed(KOHA, record={"levels": {"M": "7", "I": "3"}, "kinds": {"tm": "am"}})
+    codes = [
+        staged(profile, BOOK, f"00000n{kind} a2200000{level}a 4500").bib for kind, level in (("tm", "M"), ("am", "I"))
+    ]
+    assert [(each.record_type, each.encoding_level) for each in codes if each is not None] == [("a", "7"), ("a", "3")]
+
+
 @pytest.mark.parametrize(
     ("when", "there", "number"),
     [
