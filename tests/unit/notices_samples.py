@@ -17,7 +17,15 @@ from tasks.notices.patron_holds import FileFault, HeldPatronFile
 from tasks.notices.patron_rejects import FileRows, PatronRejects
 from tasks.notices.rejects import RejectedFile, RejectedRecord, SupplierRejects
 from tasks.notices.wording import Reason
-from tasks.notices.worklist import Candidate, Evidence, EvidenceKind, ReviewCase, WaitingHolding, Worklist
+from tasks.notices.worklist import (
+    Candidate,
+    DuplicateCase,
+    Evidence,
+    EvidenceKind,
+    ReviewCase,
+    WaitingHolding,
+    Worklist,
+)
 
 CATALOGUE = "Samkatalogen"
 SENDER = "catalogue@samkatalogen.example"
@@ -133,6 +141,21 @@ def review_case(review_id: int = 41, **changes: Any) -> ReviewCase:
         opened_on=date(2025, 11, 18),
         due_on=date(2025, 11, 20),
         waiting=(WaitingHolding("STO", "Storstads bibliotek", "Hc"),),
+    )
+    return replace(made, **changes)
+
+
+def duplicate_case(duplicate_id: int = 4, **changes: Any) -> DuplicateCase:
+    made = DuplicateCase(
+        duplicate_id=duplicate_id,
+        bib_id=912,
+        control_number="SAMKAT912",
+        incoming=book_card(number="SAMKAT912"),
+        candidate=review_case().candidates[0],
+        reason=Reason("isbn_a+title", "a valid ISBN and the title agree, score 1.9"),
+        owner="cataloguing@samkatalogen.example",
+        found_on=date(2025, 11, 18),
+        held=("STO",),
     )
     return replace(made, **changes)
 

@@ -12,7 +12,7 @@ from tasks.deciding.page import as_markdown, description
 from tasks.deciding.waiting import HeldClass, Sample, Waiting
 from tasks.notices.cards import RecordCard
 from tasks.notices.wording import Reason
-from tasks.notices.worklist import Candidate, ReviewCase, Verdict, WaitingHolding
+from tasks.notices.worklist import Candidate, DuplicateCase, ReviewCase, Verdict, WaitingHolding
 
 ONE, OTHER = "a" * 64, "b" * 64
 
@@ -79,3 +79,29 @@ def test_the_page_has_numbers_samples_reasons_and_no_markup_of_a_delivery() -> N
 
 def test_the_words_above_the_form_begin_with_what_was_not_taken() -> None:
     assert description(["a decision needs a name"], 0).startswith("**Not taken:** a decision needs a name\n\nChoose")
+
+
+PAIR = DuplicateCase(
+    duplicate_id=2,
+    bib_id=12,
+    control_number="SAMKAT12",
+    incoming=RecordCard((("title", "The salt marsh"), ("year", "2025"))),
+    candidate=Candidate(9, "SAMKAT9", RecordCard((("title", "Salt <marsh>"),)), 1.9, Verdict("match"), ()),
+    reason=Reason("isbn_a+title", "a valid ISBN and the title agree"),
+    owner="cataloguing",
+    found_on=date(2025, 3, 14),
+    held=("LUNV",),
+)
+WITH_PAIR = Waiting(pairs=(PAIR,))
+
+
+def test_a_pair_of_bibs_is_a_field_that_asks_which_of_the_two_stays() -> None:
+    field = form(WITH_PAIR).model_json_schema()["properties"]["pair_2"]
+    assert field["enum"] == ["leave", "same:9", "same:12", "different"]
+    assert field["title"] == "D2: The salt marsh"
+    assert "same:12 keeps The salt marsh, 2025, held by LUNV" in field["description"]
+    assert entry(WITH_PAIR, {"pair_2": "same:12", "by": "Bo Alm"}) == Entry("Bo Alm", pairs=((2, "same:12"),))
+    assert entry(WITH_PAIR, {"pair_2": "leave", "by": "Bo Alm"}).is_empty
+    page = as_markdown(WITH_PAIR, ())
+    assert "**D2**, 1.90 points" in page
+    assert "Salt \\<marsh\\>; held by no library" in page

@@ -185,3 +185,16 @@ def test_ids_never_decide(chosen: list[int]) -> None:
     assert (rising.bib_id is None) == (falling.bib_id is None)
     if rising.bib_id is not None and falling.bib_id is not None:
         assert rising.bib_id - 1 == 100 - falling.bib_id
+
+
+def test_what_fits_the_record_of_a_merged_bib_fits_the_bib_that_has_its_place() -> None:
+    other_number = HOUSE.but(isbns=(isbn13(5),))
+    apart = [(7, other_number.features(), "isbn_a"), (8, HOUSE.features(), "isbn_a")]
+    found = judge(HOUSE.features(), apart, POLICY, {8: 7})
+    assert (found.ending, found.bib_id, found.rule) == (Ending.MATCH, 7, "isbn_a+title")
+    (only,) = found.candidates
+    assert (only.bib_id, only.evidence["merged_bib"]) == (7, 8)
+    # Where its own record fits as well as that of a merged one, it is no rival to itself.
+    both = judge(HOUSE.features(), [(7, HOUSE.features(), "isbn_a"), (8, HOUSE.features(), "isbn_a")], POLICY, {8: 7})
+    assert (both.ending, both.bib_id) == (Ending.MATCH, 7)
+    assert "merged_bib" not in both.candidates[0].evidence

@@ -154,3 +154,22 @@ def test_any_bytes_end_in_decisions_and_problems_never_in_an_error(content: byte
 def test_what_was_decided_is_what_is_read(decided: dict[int, str], separator: str, charset: str) -> None:
     lines = [separator.join(("review_id", "decision"))] + [f"{key}{separator}{word}" for key, word in decided.items()]
     assert read("\r\n".join(lines).encode(charset)) == (list(decided.items()), [])
+
+
+def test_pairs_of_bibs_are_decided_in_the_same_file() -> None:
+    found, problems = read_decisions(
+        io.BytesIO(b"review_id,decision\nD4,same\n4,new\nd5,Same: 12\nD6,DIFFERENT\nD7,match:3\n8,same\nD9,\n")
+    )
+    assert [(each.key, each.is_pair, str(each)) for each in found] == [
+        ("D4", True, "same"), ("4", False, "new"), ("D5", True, "same:12"), ("D6", True, "different"),
+    ]  # fmt: skip
+    assert [each.line for each in problems] == [6, 7]
+    assert "write same" in problems[0].remedy
+    assert "write match:" in problems[1].remedy
+
+
+def test_a_review_and_a_pair_of_the_same_number_are_two_cases() -> None:
+    disputed = b"review_id,decision\nD4,same\n4,new\nD4,different\n"
+    found, (problem,) = read_decisions(io.BytesIO(disputed))
+    assert [each.key for each in found] == ["4"]
+    assert "review D4 is decided twice" in problem.cause

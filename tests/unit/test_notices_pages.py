@@ -31,6 +31,7 @@ from tests.unit.notices_samples import (
     correction,
     digest,
     digest_line,
+    duplicate_case,
     held,
     held_patron_file,
     patron_digest,
@@ -63,7 +64,8 @@ def some_rejects(language: str, text: str = "Husdjur") -> Message:
 
 def a_worklist(language: str, text: str = "Husdjur") -> Message:
     case = review_case(incoming=book_card(title=text, author=text), supplier_name=text, file_name=text, owner=text)
-    message = compose_worklist(worklist(case, language=language), CATALOGUE, SENDER)
+    pair = duplicate_case(incoming=book_card(title=text, author=text), control_number=text, held=(text,), owner=text)
+    message = compose_worklist(worklist(case, pairs=(pair,), language=language), CATALOGUE, SENDER)
     assert message is not None
     return message
 
