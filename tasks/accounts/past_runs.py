@@ -16,6 +16,7 @@ from schemas.errors import UsageError
 from schemas.warehouse.accounts import (
     core_account_action,
     core_account_campaign,
+    core_account_history,
     core_account_import,
     core_account_renewal,
     core_account_sweep,
@@ -108,10 +109,15 @@ def _sweeps(connection: Connection, most: int) -> list[dict[str, Any]]:
 
 def _imports(connection: Connection, most: int) -> list[dict[str, Any]]:
     taken = core_account_import.c
-    rows = connection.execute(sa.select(core_account_import).order_by(taken.import_id.desc()).limit(most))
+    undone = sa.exists().where(
+        core_account_history.c.source == sa.literal("revert:import-") + sa.cast(taken.import_id, sa.Text)
+    )
+    rows = connection.execute(
+        sa.select(core_account_import, undone.label("undone")).order_by(taken.import_id.desc()).limit(most)
+    )
     return [
         {"run": f"import-{row.import_id}", "system": row.system, "on": row.said_on, "what": f"{row.kind}: {row.name}",
-         "state": "applied", "changed": row.rows_created + row.rows_changed, "at": row.created_at}
+         "state": "reverted" if row.undone else "applied", "changed": row.rows_created + row.rows_changed, "at": row.created_at}
         for row in rows
     ]  # fmt: skip
 

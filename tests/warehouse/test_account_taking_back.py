@@ -56,6 +56,8 @@ def test_a_file_is_taken_back_value_by_value_and_once(warehouse: Warehouse) -> N
     assert (found.accounts, found.survivors, found.was_reverted) == (2, (), False)
     assert values(warehouse) == before
     assert back(warehouse, run) == TakenBack(was_reverted=True)
+    with warehouse.read() as connection:
+        assert [(each["run"], each["state"]) for each in last_runs(connection)] == [(run, "reverted")]
 
 
 def test_what_was_changed_later_survives_and_is_listed(warehouse: Warehouse) -> None:
