@@ -271,7 +271,7 @@ def _shown(case: ReviewCase, today: date, phrases: Phrases) -> ShownCase:
 def _shown_pair(case: DuplicateCase, today: date, phrases: Phrases) -> ShownPair:
     return ShownPair(
         case=case,
-        why=why_it_waits(case.reason, phrases),
+        why=phrases.say("review.alike") if "+" in case.reason.rule else why_it_waits(case.reason, phrases),
         age_days=max(0, (today - case.found_on).days),
         candidate=_shown_candidate(case.incoming, case.candidate, phrases),
     )
