@@ -117,7 +117,8 @@ def _imports(connection: Connection, most: int) -> list[dict[str, Any]]:
     )
     return [
         {"run": f"import-{row.import_id}", "system": row.system, "on": row.said_on, "what": f"{row.kind}: {row.name}",
-         "state": "reverted" if row.undone else "applied", "changed": row.rows_created + row.rows_changed, "at": row.created_at}
+         "state": "reverted" if row.undone else "applied", "changed": row.rows_created + row.rows_changed,
+         "at": row.created_at}
         for row in rows
     ]  # fmt: skip
 
