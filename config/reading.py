@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def read_register(folder: Path) -> Register:
     Raises `ConfigurationError` at the first thing that is wrong: a missing or misnamed file, TOML that cannot be
     read, an unknown key, a wrong type or value, parts that do not agree with each other.
     """
+    try:
+        version = register_version(folder)
+    except OSError:
+        # Reading says which file it is, and what to do.
+        return _read.__wrapped__(folder, "")
+    return _read(folder, version)
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, _version: str) -> Register:
+    """A process judges the same files once: a register cannot be changed by who has it."""
     documents = _documents(folder)
     register = _whole(
         folder,
