@@ -105,8 +105,7 @@ class RowMaker:
         stager = Stager(self._reading, 0, self.position, before=self._before)
         batch = RowBatch(self._delivery_id, 0, self.name, "iso2709")
         bib_position = self._bib_position
-        for piece in pieces_of_block(self._stream, block):
-            staged = stager.stage(piece)
+        for staged in stager.staged(pieces_of_block(self._stream, block)):
             if staged.record_type == "bib":
                 bib_position = staged.position
             batch.add(staged, bib_position, self._rules)

@@ -6,7 +6,6 @@ holdings wait for approval; then lines are added to the libraries' holdings, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import orjson
@@ -21,7 +20,7 @@ from schemas.warehouse.collections import raw_collection
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.raw import raw_delivery
 from tasks.catalogue.holding_lines import LIBRARY, LineChange
-from tasks.marc.stock import StockRules
+from tasks.marc.stock import StockRules, is_bare
 
 COLLECTION = "collection"
 """Kind of the delivery, and what bibs that are made of it are said to come from."""
@@ -108,11 +107,7 @@ def joined_lines(is_delete: bool, existing: Sequence[HoldingLine], incoming: Seq
     if not added:
         reason = "the library's holding is there, and says as much"
         return LineChange(HoldingOutcome.UNCHANGED, "lines_equal", reason, tuple(existing))
-    stays = [each for each in existing if not (_BARE.fullmatch(each.content) and each.owner == LIBRARY)]
+    stays = [each for each in existing if not (is_bare(each) and each.owner == LIBRARY)]
     return LineChange(
         HoldingOutcome.UPDATED, "lines_added", "lines were added to the library's holding", (*stays, *added)
     )
-
-
-_BARE = re.compile(r'\["  ",\[\["b","[^"]*"\]\]\]')
-"""852 with its $b alone, as a row without a shelf mark makes it."""

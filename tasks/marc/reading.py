@@ -52,14 +52,16 @@ def open_delivery(
     start = stream.tell() if stream.seekable() else None
     try:
         if rules.stock is not None:
-            stream, found = _looked_for_table(stream)
+            whole, found = _looked_for_table(stream)
             if found:
                 rows = table_pieces(
-                    stream, member_no=member_no, first_position=first_position, rules=rules.stock,
+                    whole, member_no=member_no, first_position=first_position, rules=rules.stock,
                     own_prefix=rules.normalisation.own_prefix, file=file,
                 )  # fmt: skip
                 return OpenedDelivery("csv", "", rows)
-        kind, encoding, findings, split = _opened(stream, file)
+            kind, encoding, findings, split = _opened(whole, file)
+        else:
+            kind, encoding, findings, split = _opened(stream, file)
         _check_format(kind, rules, file)
     except DeliveryRejectedError:
         if start is not None:
@@ -157,8 +159,7 @@ def _staged(
 ) -> Iterator[StagedPiece]:
     stager = Stager(rules, member_no, first_position, encoding=encoding)
     is_empty = True
-    for piece in split:
-        staged = stager.stage(piece)
+    for staged in stager.staged(split):
         if is_empty and findings:
             staged = staged._replace(findings=findings + staged.findings)
         is_empty = False

@@ -7,6 +7,7 @@ holding, and whether that is certain.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from schemas.marc import Finding, HoldingFacts, StagedPiece
@@ -21,7 +22,7 @@ from tasks.marc.records import LazyRecord, UnreadableError, UnwritableError
 from tasks.marc.recovery import careful_slices
 from tasks.marc.repairs import has_control_characters, joined, needs_repair, repaired
 from tasks.marc.rules import ReadingRules
-from tasks.marc.stock import bib_of_stock, stock_of_bib, stock_of_holding
+from tasks.marc.stock import bib_of_stock, stock_of_bib, stock_of_holding, without_bare
 
 KNOWN_LEVELS = frozenset(" 12345678" + "4eijklmuz" + "fghn")
 """leader/17 in MARC 21 and its national forms; any other code is told to the supplier."""
@@ -79,7 +80,7 @@ class Stager:
         self._rules = rules
         self._normaliser = rules.normaliser
         self._rewriting = rules.rewriting
-        self._takes_short_way = not encoding and self._rewriting is None and rules.stock is None
+        self._takes_short_way = not encoding and self._rewriting is None
         self._member_no = member_no
         self._position = first_position
         self._encoding = encoding
@@ -96,7 +97,7 @@ class Stager:
             if self._takes_short_way and piece.content[6:7] in _HOLDING_TYPES and not piece.defect:
                 plain = plain_holding(piece.content, self._rules)
                 if plain is not None:
-                    staged = self._placed(piece, plain.facts, plain.link, "utf-8", (), None)
+                    staged = self._placed(piece, self._restocked(plain.facts), plain.link, "utf-8", (), None)
                     self._position += 1
                     return staged
             read = self._rewritten(self._read(piece))
@@ -108,6 +109,11 @@ class Stager:
             staged = self._unreadable(piece, str(error))
         self._position += 1
         return staged
+
+    def staged(self, pieces: Iterable[Piece]) -> Iterator[StagedPiece]:
+        """These pieces, the next ones, staged."""
+        staged = map(self.stage, pieces)
+        return staged if self._rules.stock is None else without_bare(staged)
 
     def stage_alone(self, piece: Piece, reject_reason: str = "") -> StagedPiece:
         """A piece without its neighbours: what they would say about a holding is `reject_reason`."""
@@ -160,14 +166,13 @@ class Stager:
 
     def _holding(self, piece: Piece, read: ReadRecord) -> StagedPiece:
         record, rules = read.record, self._rules
-        facts = (
-            holding_facts(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner)
-            if rules.stock is None
-            else stock_of_holding(record, rules.stock)
-        )
+        facts = self._restocked(holding_facts(record, origin_note=rules.origin_note, takes_owner=rules.takes_owner))
         link = (record.control("004") or "").strip()
         normalised = None if read.is_clean else assemble(record)
         return self._placed(piece, facts, link, read.charset, tuple(read.findings), normalised)
+
+    def _restocked(self, facts: HoldingFacts) -> HoldingFacts:
+        return facts if self._rules.stock is None else stock_of_holding(facts, self._rules.stock)
 
     def _placed(
         self,

@@ -7,13 +7,15 @@ to holdings with our sigels; a table's rows (table_rows.py) come the same way, w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import orjson
+
 from schemas.errors import UsageError
-from schemas.marc import BibFacts, Field, HoldingFacts, HoldingLine
-from tasks.marc.holdings import holding_facts, holding_line
+from schemas.marc import BibFacts, Field, HoldingFacts, HoldingLine, StagedPiece
+from tasks.marc.holdings import holding_line
 from tasks.marc.records import LazyRecord
 
 TABLE_MEANINGS = ("isbn", "title", "author", "year", "shelf_mark", "local_id", "library", "control_number")
@@ -24,6 +26,9 @@ DELETED = "the library's own system has deleted the record (leader/05 = d)"
 _PLACE = re.compile(r"([0-9A-Za-z]{3})\$?([!-~])")
 _SEVERAL = re.compile(r"[;|,]")
 _SHELF_MARK_CODE = "j"
+_FIRST_B = re.compile(r'\["b",("(?:[^"\\]|\\.)*")\]')
+"""In the content of a line."""
+_BARE = re.compile(r'\["  ",\[\["b","[^"]*"\]\]\]')
 
 
 @dataclass(frozen=True)
@@ -106,13 +111,47 @@ def stock_of_bib(record: LazyRecord, rules: StockRules) -> tuple[HoldingFacts, .
     return _facts(number, reason, lines, [rules.stranger(each) for each in strangers])
 
 
-def stock_of_holding(record: LazyRecord, rules: StockRules) -> HoldingFacts:
+def stock_of_holding(facts: HoldingFacts, rules: StockRules) -> HoldingFacts:
     """A holding record of a local system, its sigel in place of the branch."""
-    facts = holding_facts(record)
     sigel = rules.sigel_of(facts.sigel)
-    fields = [holding_line(_with_sigel(each, sigel)) for each in record.fields("024", "852", "856")] if sigel else []
-    reason = DELETED if facts.is_delete else "" if sigel else rules.stranger(facts.sigel)
-    return facts._replace(sigel=sigel, is_delete=False, lines=tuple(fields), reject_reason=reason)
+    if facts.is_delete or not sigel:
+        reason = DELETED if facts.is_delete else rules.stranger(facts.sigel)
+        return facts._replace(sigel=sigel, is_delete=False, lines=(), reject_reason=reason)
+    return facts._replace(sigel=sigel, lines=tuple([_moved(each, sigel) for each in facts.lines]), reject_reason="")
+
+
+def _moved(line: HoldingLine, sigel: str) -> HoldingLine:
+    """A line as it was read, with our sigel in 852 $b; what stood there becomes $c."""
+    if line.tag != "852":
+        return line
+    found = _FIRST_B.search(line.content)
+    ours = orjson.dumps(["b", sigel]).decode()
+    if found is None:
+        start = line.content.index("[", 1) + 1
+        more = "," if line.content[start] == "[" else ""
+        return line._replace(content=f"{line.content[:start]}{ours}{more}{line.content[start:]}")
+    place = f',["c",{found[1]}]' if found[0] != ours else ""
+    return line._replace(content=f"{line.content[: found.start()]}{ours}{place}{line.content[found.end() :]}")
+
+
+def without_bare(pieces: Iterable[StagedPiece]) -> Iterator[StagedPiece]:
+    """The pieces, where a holding record follows its bib without the holding that the bib has for want of a word."""
+    before: StagedPiece | None = None
+    for each in pieces:
+        if before is not None:
+            if each.record_type == "holding" and len(before.holdings) == 1 and before.record_type == "bib":
+                (only,) = before.holdings
+                if len(only.lines) == 1 and is_bare(only.lines[0]):
+                    before = before._replace(holdings=())
+            yield before
+        before = each
+    if before is not None:
+        yield before
+
+
+def is_bare(line: HoldingLine) -> bool:
+    """Whether a line is 852 with its $b alone, as what names no place makes it."""
+    return _BARE.fullmatch(line.content) is not None
 
 
 def bib_of_stock(record: LazyRecord, facts: BibFacts) -> BibFacts:

@@ -57,6 +57,7 @@ WELL: dict[str, Arguments] = {
     "shared_account_rotation": lambda _home, _night: (),
     "shared_account_retirement": lambda _home, _night: (),
     "duplicate_bibs": lambda _home, _night: (),
+    "collection_match": lambda home, _night: (["SOLB"], [home.zone.adopt(CATALOGUE, "SOLB")]),
     "local_export": lambda _home, _night: (),
     "library_onboarding": lambda _home, _night: (PUBLIC,),
     "holdings_freshness": lambda _home, _night: (),
