@@ -68,7 +68,22 @@ def shelves(place: Workplace) -> list[str]:
     return [f"{key} {', '.join(marks)}" for key, marks in found.items()]
 
 
+NEVER = (
+    (1, [1], "cannot be merged into itself"),
+    (1, [99], "there is no bib 99"),
+    (99, [1], "there is no bib 99"),
+    (1, [], "no bib is named"),
+    (2, [3], r"bib 2 was merged into bib 1.*name bib 1 instead"),
+    (3, [2], r"bib 2 was merged into bib 1.*samkat catalogue split 2"),
+)
+"""What cannot be merged once 2 is part of 1, and what is said."""
+
+
 def test_holdings_move_a_double_one_is_joined_and_every_number_leads_to_the_survivor(twice: Workplace) -> None:
+    before = catalogue_content(twice.warehouse)
+    with rolled_back(twice.warehouse) as connection:
+        (previewed,) = merge_as_asked(connection, 1, [2], twice.register, Asked("Ada Kvist", "", datetime.now(UTC)))
+    assert (previewed.plan.joins, catalogue_content(twice.warehouse)) == (("SOLB",), before)
     (carried,) = merge(twice, 1, 2)
     assert (carried.plan.moves, carried.plan.joins) == (("FJOR", "GRAN"), ("SOLB",))
     assert shelves(twice) == [
@@ -83,15 +98,13 @@ def test_holdings_move_a_double_one_is_joined_and_every_number_leads_to_the_surv
         decided = connection.execute(sa.select(core_bib_merge)).one()
     assert (decided.by, decided.rule, decided.reason) == ("Ada Kvist", "asked", "the same book")
     assert '"title"' in decided.evidence
-
-
-def test_merging_again_does_nothing(twice: Workplace) -> None:
-    merge(twice, 1, 2)
-    before = catalogue_content(twice.warehouse)
+    merged = catalogue_content(twice.warehouse)
     (again,) = merge(twice, 1, 2)
-    assert again.plan.is_done
-    assert again.merge is None
-    assert catalogue_content(twice.warehouse) == before
+    assert (again.plan.is_done, again.merge) == (True, None)
+    for keep, others, words in NEVER:
+        with pytest.raises(UsageError, match=words):
+            merge(twice, keep, *others)
+    assert catalogue_content(twice.warehouse) == merged
 
 
 def test_a_record_with_a_number_of_the_lost_bib_lands_on_the_survivor(twice: Workplace) -> None:
@@ -129,6 +142,10 @@ def test_merge_then_split_leaves_the_catalogue_as_before(twice: Workplace) -> No
     assert shelves(twice) == stood
     with twice.warehouse.write(CATALOGUE_LOCK) as connection:
         assert split_as_asked(connection, done.merge_id, occasion()) is None
+        (of_survivor,), (of_merged,) = why_bib(connection, 1).merges, why_bib(connection, 2).merges
+    assert of_survivor == of_merged
+    assert (of_merged.by, of_merged.split_by, of_merged.run_id) == ("Ada Kvist", "Bo Alm", "run-1")
+    assert any("title" in each for each in of_merged.evidence)
 
 
 def test_a_delivery_can_be_reverted_as_before_once_a_merge_is_undone(twice: Workplace) -> None:
@@ -173,89 +190,6 @@ def thrice(twice: Workplace) -> Workplace:
     return twice
 
 
-@pytest.mark.parametrize("first_parted", [2, 4])
-def test_of_two_merges_into_one_bib_either_can_be_parted_first(thrice: Workplace, first_parted: int) -> None:
-    before, stood = catalogue_content(thrice.warehouse), shelves(thrice)
-    merge(thrice, 1, 2, 4, force=True)
-    assert "1 FJOR Magasin, Arkiv" in shelves(thrice)
-    split(thrice, first_parted)
-    marks = {2: "1 FJOR Arkiv", 4: "1 FJOR Magasin"}
-    assert marks[first_parted] in shelves(thrice)
-    split(thrice, 6 - first_parted)
-    assert shelves(thrice) == stood
-    assert catalogue_content(thrice.warehouse) == before
-
-
-def test_a_bib_that_was_merged_on_is_parted_from_the_last_one_first(thrice: Workplace) -> None:
-    before = catalogue_content(thrice.warehouse)
-    merge(thrice, 2, 4, force=True)
-    merge(thrice, 1, 2)
-    with thrice.warehouse.read() as connection:
-        rows = connection.exec_driver_sql("SELECT merged_into FROM out_bib WHERE is_deleted ORDER BY bib_id")
-        assert rows.scalars().all() == [1, 1]
-    with pytest.raises(UsageError, match="bib 2 was itself merged into bib 1 since"):
-        split(thrice, 4)
-    split(thrice, 2)
-    split(thrice, 4)
-    assert catalogue_content(thrice.warehouse) == before
-
-
-def test_the_undo_of_a_run_parts_all_that_it_merged(thrice: Workplace) -> None:
-    before = catalogue_content(thrice.warehouse)
-    merge(thrice, 1, 2, 4, force=True, run="run-two-1")
-    with thrice.warehouse.write(CATALOGUE_LOCK) as connection:
-        done = revert_merges(connection, merges_named(connection, "run-two"), occasion())
-    assert (done.merges, done.report.reverted, done.report.survived) == ((1, 2), 2, ())
-    assert catalogue_content(thrice.warehouse) == before
-    with thrice.warehouse.write(CATALOGUE_LOCK) as connection:
-        assert merges_named(connection, "merge-2") == (2,)
-        assert merges_named(connection, "sweep-2") == ()
-        assert revert_merges(connection, (1, 2), occasion()).was_reverted
-
-
-def test_what_speaks_against_a_merge_refuses_it_unless_a_person_overrules_it(place: Workplace) -> None:
-    export = Export().bib(book(1), "SK01").bib(book(1), "SK02", is_national_bibliography=True)
-    export.bib(book(3), "SK03").load(place, "full")
-    with pytest.raises(UsageError, match=r"bib 2: bib 2 is of the national bibliography, and bib 1 is not") as refused:
-        merge(place, 1, 2)
-    assert "--force" in str(refused.value)
-    merge(place, 2, 1)
-    (forced,) = merge(place, 3, 2, force=True)
-    with place.warehouse.read() as connection:
-        rows = connection.execute(sa.select(core_bib_merge).order_by(core_bib_merge.c.merge_id)).all()
-    assert [row.rule for row in rows] == ["asked", "forced"]
-    assert "no number leads from one to the other" in rows[1].objections
-    assert forced.plan.objections
-
-
-@pytest.mark.parametrize(
-    ("keep", "others", "words"),
-    [
-        (1, [1], "cannot be merged into itself"),
-        (1, [99], "there is no bib 99"),
-        (99, [1], "there is no bib 99"),
-        (1, [], "no bib is named"),
-        (2, [3], r"bib 2 was merged into bib 1.*name bib 1 instead"),
-        (3, [2], r"bib 2 was merged into bib 1.*samkat catalogue split 2"),
-    ],
-)
-def test_what_cannot_be_merged_is_said(twice: Workplace, keep: int, others: list[int], words: str) -> None:
-    merge(twice, 1, 2)
-    before = catalogue_content(twice.warehouse)
-    with pytest.raises(UsageError, match=words):
-        merge(twice, keep, *others)
-    assert catalogue_content(twice.warehouse) == before
-
-
-def test_a_dry_run_changes_nothing_and_says_the_same(twice: Workplace) -> None:
-    before = catalogue_content(twice.warehouse)
-    with rolled_back(twice.warehouse) as connection:
-        asked = Asked("Ada Kvist", "", datetime.now(UTC))
-        (carried,) = merge_as_asked(connection, 1, [2], twice.register, asked)
-    assert carried.plan.joins == ("SOLB",)
-    assert catalogue_content(twice.warehouse) == before
-
-
 def test_local_systems_are_told_of_a_merge_and_of_its_end(twice: Workplace) -> None:
     everything = ALL.model_copy(update={"holdings": "none"})
     send(twice, everything)
@@ -269,17 +203,6 @@ def test_local_systems_are_told_of_a_merge_and_of_its_end(twice: Workplace) -> N
     night = send(twice, everything)
     assert shown(twice, night) == ["n bib SK01", "n bib SK02"]
     assert records_of(twice, night)[0].get_fields("019") == []
-
-
-def test_why_tells_of_merges_on_both_sides(twice: Workplace) -> None:
-    merge(twice, 1, 2)
-    split(twice, 2)
-    with twice.warehouse.read() as connection:
-        (of_survivor,) = why_bib(connection, 1).merges
-        (of_merged,) = why_bib(connection, 2).merges
-    assert of_survivor == of_merged
-    assert (of_merged.by, of_merged.split_by, of_merged.run_id) == ("Ada Kvist", "Bo Alm", "run-1")
-    assert any("isbn" in each or "title" in each for each in of_merged.evidence)
 
 
 def test_a_merge_that_the_catalogue_brought_is_told_as_its_own(place: Workplace) -> None:
