@@ -12,6 +12,7 @@ import email.policy
 import io
 import re
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,22 +34,30 @@ from tests.flows.runs import run
 from tests.warehouse.pipeline import land
 
 SMALL = Sizes(norupers=130, sjukhus=20, veststud=120, fjorkomm=60)
-SOURCES = ("NORUPERS", "FJORKOMM")
+SOURCES = ("NORUPERS", "SJUKHUS", "VESTSTUD", "FJORKOMM")
+"""All that the sample has: BUPS 1, BUPS 2, and CSV in two ways."""
 TROUBLE = DAYS[2]
 """Rows that cannot be read, an unknown category; a first load, which is held."""
 WHERE_PERSONS_BELONG = ("landing/archive/", "landing/rejects/", "landing/exports/patrons/", "landing/quarantine/")
 CODES = ("LT", "GL", "EN", "FN", "FI", "EP", "TM", "FR", "GR")
-COLUMNS = ("Løpenr", "Lånekort", "Etternavn", "Fornavn", "Kallenavn", "E-post", "Mobil", "Adresse")
+COLUMNS = (
+    *("Løpenr", "Lånekort", "Etternavn", "Fornavn", "Kallenavn", "E-post", "Mobil", "Adresse"),
+    *("Anstnr", "Efternamn", "Förnamn", "Tilltalsnamn", "Telefon", "Gatuadress"),
+)
 ELEMENTS = "primary_id|first_name|last_name|email_address|phone_number|line1|value"
 
 
 def words_of(path: Path) -> Iterator[str]:
     """Names, ids, e-mails, phones, addresses of a file of the sample, as its format has them."""
     content = path.read_bytes()
-    if path.suffix == ".xml":
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as packed:
+            content = b"".join(packed.read(name) for name in packed.namelist())
+    if path.suffix in (".xml", ".zip"):
         yield from (each for _, each in re.findall(rf"<({ELEMENTS})[^>]*>([^<]+)<", content.decode()))
     elif path.suffix == ".csv":
-        for row in csv.DictReader(io.StringIO(content.decode("cp1252", "replace")), delimiter=";"):
+        text = content.decode("cp1252" if path.name.startswith("FJORKOMM") else "utf-8", "replace")
+        for row in csv.DictReader(io.StringIO(text), delimiter=";"):
             yield from (row.get(name) or "" for name in COLUMNS)
     else:
         for line in content.decode("latin-1").splitlines():
@@ -111,15 +120,18 @@ def test_a_night_leaves_no_person_outside_the_places_of_persons(
     before = texts_of_prefect()
     (night,) = patron_fortnight(tmp_path / "sample", days=[TROUBLE], sizes=SMALL)
     monkeypatch.setenv("SAMKAT_TODAY", TROUBLE.isoformat())
-    place, stock = workplace(), night.stocks["NORU"]
+    place, stocks = workplace(), list(night.stocks.values())
     files = [each for each in night.files if each.source in SOURCES]
-    land(place, "NORUALMA", stock.name, stock.read_bytes())
+    assert {each.source for each in files} == set(SOURCES)
+    for institution, stock in night.stocks.items():
+        land(place, f"{institution}ALMA", stock.name, stock.read_bytes())
     run(patron_sync, SOURCES[0], [place.zone.adopt(files[0].path, SOURCES[0])], dry_run=True)
     assert list(place.zone.stored(Area.HANDED)) == []
     deliveries = []
     for each in files:
-        uri = land(place, each.source, each.path.name, each.path.read_bytes())
-        deliveries += [one.delivery_id for one in run(patron_sync, each.source, [uri]).value]
+        beside = [each.path, *([each.manifest] if each.manifest else [])]
+        uris = [land(place, each.source, path.name, path.read_bytes()) for path in beside]
+        deliveries += [one.delivery_id for one in run(patron_sync, each.source, uris).value]
     with place.warehouse.read() as connection:
         plans = connection.execute(sa.select(core_plan.c.plan_hash).where(core_plan.c.state == "held")).scalars().all()
     for plan in plans:
@@ -128,7 +140,7 @@ def test_a_night_leaves_no_person_outside_the_places_of_persons(
     assert run(revert, deliveries[-1]).value["persons"] > 0
     assert run(patron_retention).state.is_completed()
 
-    words, phrases = sorted_words([stock, *(each.path for each in files)])
+    words, phrases = sorted_words([*stocks, *(each.path for each in files)])
     assert len(words) > 400
     (original, *_) = (home / "landing" / "archive").rglob(f"*-{files[0].path.name}")
     assert len(found_in(original.read_text("latin-1"), words, phrases)) > 100
