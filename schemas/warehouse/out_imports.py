@@ -23,8 +23,8 @@ OUT_IMPORT = OutView(
         "decided_at": "When it was decided",
     },
     """
-    SELECT i.delivery_id, i.profile, d.name, d.state, d.is_preview, i.plan_hash, p.state, i.planned, i.samples,
-           i.rules, i.planned_at, p.decided_by, p.decided_at
+    SELECT i.delivery_id, i.profile, d.name, d.state, d.is_preview, i.plan_hash, p.state AS plan_state, i.planned,
+           i.samples, i.rules, i.planned_at, p.decided_by, p.decided_at
     FROM raw_import i
     JOIN raw_delivery d ON d.delivery_id = i.delivery_id
     LEFT JOIN core_plan p ON p.plan_hash = i.plan_hash AND p.class = 'import'

@@ -29,7 +29,8 @@ OUT_BIB_MERGE = OutView(
         "holdings": "Holdings that moved or were joined",
     },
     """
-    SELECT m.merge_id, m.survivor_id, s.control_number, m.merged_id, b.control_number, m.rule, m.reason, m.objections,
+    SELECT m.merge_id, m.survivor_id, s.control_number AS survivor_number, m.merged_id,
+           b.control_number AS merged_number, m.rule, m.reason, m.objections,
            m.score, m.evidence, m.by, m.delivery_id, m.run_id, m.merged_at, m.split_at, m.split_by, m.split_reason,
            m.left_as_is,
            (SELECT count(*) FROM core_bib_merge_part p

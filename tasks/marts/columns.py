@@ -1,11 +1,13 @@
 """What a column of a promised view holds, as Parquet has it.
 
-Views have names only. A name means the same in every table of the warehouse, and its ending says what it is (`_at`,
-`_on`, `is_`), so the type is that of the tables' columns of that name.
+Views have names only. An ending says what a name is (`_at`, `_on`, `is_`). Else the type is that of the column that the
+view shows under the name (`i.planned`, `b.control_number AS survivor_number`), and where it does not say so that of the
+tables' columns of that name, which all mean the same.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -25,29 +27,44 @@ def schema_of(view: OutView) -> pa.Schema:
     Raises `ValueError` for a column of which nobody can say what it holds.
     """
     return pa.schema(
-        [pa.field(name, type_of(name), metadata={"meaning": meaning}) for name, meaning in view.columns.items()],
+        [
+            pa.field(name, type_of(name, view.select), metadata={"meaning": meaning})
+            for name, meaning in view.columns.items()
+        ],
         metadata={"about": view.about},
     )
 
 
 @cache
-def type_of(name: str) -> pa.DataType:
-    """The Parquet type of a column by its name."""
+def type_of(name: str, select: str = "") -> pa.DataType:
+    """The Parquet type of a column by its name, in a view that is made by `select`."""
     if name.endswith("_at"):
         return INSTANT
     if name.endswith("_on"):
         return pa.date32()
-    if name.startswith(("is_", "has_")):
+    if name.startswith(("is_", "has_")) or re.search(rf"THEN 1 = 1 ELSE 1 = 0 END AS {name}\b", select):
         return pa.bool_()
-    kinds = {
-        kind
-        for table in metadata.tables.values()
-        for column in table.columns
-        if column.name == name and (kind := _kind(column)) is not None
-    }
+    shown = _shown(name, select)
+    kind = None if shown is None else _kind(shown)
+    kinds = {kind} if kind is not None else _kinds(name)
     if len(kinds) != 1:
         raise ValueError(f"column {name}: its tables say {sorted(map(str, kinds)) or 'nothing'} about what it holds")
     return kinds.pop()
+
+
+def _shown(name: str, select: str) -> sa.Column[Any] | None:
+    """The column of a table that a view shows under `name`; None where it is made of something else."""
+    tables = set(re.findall(r"\b(?:raw|stage|core)_\w+", select))
+    if len(tables) == 1:
+        return metadata.tables[tables.pop()].c.get(name)
+    found = re.search(rf"\b(\w+)\.(\w+) AS {name}\b", select) or re.search(rf"\b(\w+)\.({name})\b", select)
+    table = found and re.search(rf"\b((?:raw|stage|core)_\w+) {found[1]}\b", select)
+    return metadata.tables[table[1]].c.get(found[2]) if found and table else None
+
+
+def _kinds(name: str) -> set[pa.DataType]:
+    columns = [table.c[name] for table in metadata.tables.values() if name in table.c]
+    return {kind for column in columns if (kind := _kind(column)) is not None}
 
 
 def _kind(column: sa.Column[Any]) -> pa.DataType | None:

@@ -30,6 +30,10 @@ ROWS_AT_ONCE = 20_000
 COUNTED_ONLY = ("out_patron", "out_account")
 """Beginnings of the names of views that are counted and not copied."""
 NAMING_PERSONS: dict[str, tuple[str, ...]] = {
+    "out_bib_merge": ("by", "split_by"),
+    "out_duplicate_candidate": ("owner", "decided_by"),
+    "out_import": ("decided_by",),
+    "out_library_application": ("contact", "decided_by"),
     "out_match": ("decided_by",),
     "out_notice": ("recipient", "subject", "last_error"),
     "out_plan": ("decided_by",),
