@@ -16,6 +16,8 @@ def _person_id() -> sa.Column[int]:
     return sa.Column("person_id", big_id(), primary_key=True, autoincrement=False, comment="Surrogate id of the person")
 
 
+_MERGED = sa.text("merged_into IS NOT NULL")
+
 core_patron = sa.Table(
     "core_patron",
     metadata,
@@ -52,6 +54,8 @@ core_patron = sa.Table(
     sa.Column("updated_at", UtcInstant, nullable=False),
     sa.Index(None, "institution", "primary_key"),
     sa.Index(None, "institution", "look_on"),
+    sa.Index(None, "institution", "state"),
+    sa.Index("ix_core_patron_merged", "merged_into", sqlite_where=_MERGED, postgresql_where=_MERGED),
     sa.Index(None, "read_back_hash"),
     comment="A person at one institution, as it is now",
 )
@@ -72,7 +76,11 @@ core_patron_source = sa.Table(
     sa.Column("missing_since", sa.Date, comment="Day of the first of them"),
     sa.Column("counted_on", sa.Date, comment="Business date of the last file in which absence was counted"),
     sa.Column("left_on", sa.Date, comment="The source said that the person has left"),
-    sa.Index(None, "source", "content_hash"),
+    sa.Index(
+        "ix_core_patron_source_as_merged",
+        *("source", "content_hash", "policy_version", "needs_merge", "missing_runs", "left_on", "seen_on"),
+        *("person_id", "filled"),
+    ),
     comment="What one source says of a person; never what the others or staff say",
 )
 

@@ -22,6 +22,8 @@ _NEXT_USER = re.compile(rb"\s*<user(?=[\s>])")
 _PLAIN_USER = re.compile(rb"<user[\s/>]")
 _ANY_USER = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?user(?=[\s/>])")
 _DECLARED = re.compile(rb"""<\?xml[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
+_END = b"</user>"
+_END_TAG = re.compile(_END)
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 _ROOTS = ("users", "userRecords")
 """Roots of a file without a person; any other document without one is something else (an error page, say)."""
@@ -43,6 +45,13 @@ _SAFE: dict[str, Any] = {
 def hardened_parser() -> etree.XMLParser:
     """A parser for what others sent."""
     return etree.XMLParser(**_SAFE)
+
+
+def _may_hide(buffer: bytes, begin: int, end: int) -> bool:
+    """Whether a comment, a CDATA section or an instruction may hide a tag. The one letter is found much sooner."""
+    return any(
+        buffer.find(sign, begin, end) >= 0 and buffer.find(b"<" + sign, begin, end) >= 0 for sign in (b"!", b"?")
+    )
 
 
 class UserElement(NamedTuple):
@@ -92,6 +101,7 @@ class UserElements:
         self._more()
         self._read_declaration()
         while True:
+            yield from self._run()
             found = self._next_plain() or self._next_marked()
             if found is None:
                 if self._at_end:
@@ -101,6 +111,29 @@ class UserElements:
             yield self._taken(*found)
         self._around += self._buffer[self._place :]
         self._check_around()
+
+    def _run(self) -> Iterator[UserElement]:
+        """All whole users of the buffer at once, where nothing in it needs a closer look; else none.
+
+        Most blocks of a file are such: they cost a few searches of the block, and a slice a person.
+        """
+        buffer, place = self._buffer, self._place
+        last = buffer.rfind(_END)
+        if not self._has_users or last < place or _may_hide(buffer, place, last):
+            return
+        begins = [each.start() for each in _PLAIN_USER.finditer(buffer, place, last)]
+        ends = [each.end() for each in _END_TAG.finditer(buffer, place)]
+        # As many beginnings as ends, one after the other: no user holds another one.
+        if len(begins) != len(ends) or any(begin < end for begin, end in zip(begins[1:], ends, strict=False)):
+            return
+        for begin, end in zip(begins, ends, strict=True):
+            before = buffer[self._place : begin]
+            if before.strip():
+                return
+            line = self._line + before.count(b"\n")
+            content = buffer[begin:end]
+            self._line, self._place = line + content.count(b"\n"), end
+            yield UserElement(line, self._offset + begin, content, "")
 
     def _more(self) -> None:
         chunk = self._stream.read(CHUNK_BYTES)

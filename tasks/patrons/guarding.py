@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import DeliveryState, PlanState
 from schemas.register.patron_limits import PATRON_CHANGES, PatronChange
-from schemas.warehouse.base import UtcInstant
 from schemas.warehouse.core import core_plan
 from schemas.warehouse.patrons import (
     core_patron,
@@ -24,6 +23,7 @@ from schemas.warehouse.patrons import (
 )
 from schemas.warehouse.raw import raw_delivery
 from tasks.patrons.guards import FLOW, PlanGround, PlannedChange, guard_plan
+from tasks.patrons.passing_by import gone
 from tasks.patrons.planning import PlanningFile
 from tasks.plans.plan import GuardedClass, digest_of, plan_hash
 from tasks.plans.store import hold, supersede
@@ -89,9 +89,9 @@ def planned_changes(connection: Connection, file: PlanningFile) -> list[PlannedC
         line = f"{key} {hashlib.sha256((plan or '').encode()).hexdigest()}"
         for change in classes.split(","):
             lines[change].append(line)
-    before = _unasked_before(connection, file)
+    before = {change: _unasked_before(connection, file, change) for change in PATRON_CHANGES if lines[change]}
     return [
-        PlannedChange(change, len(lines[change]), before.get(change, 0), digest_of(lines[change]))
+        PlannedChange(change, len(lines[change]), before[change], digest_of(lines[change]))
         for change in PATRON_CHANGES
         if lines[change]
     ]
@@ -118,51 +118,40 @@ def ground(connection: Connection, file: PlanningFile) -> PlanGround:
     population = connection.execute(
         sa.select(sa.func.count())
         .select_from(core_patron_source)
-        .join(core_patron, core_patron.c.person_id == core_patron_source.c.person_id)
         .where(
             core_patron_source.c.source == file.source.code,
             core_patron_source.c.left_on.is_(None),
-            core_patron.c.merged_into.is_(None),
-            core_patron.c.state.not_in(["inactive", "erasable", "erased"]),
+            core_patron_source.c.person_id.not_in(gone(file.institution)),
         )
     ).scalar_one()
     return PlanGround(file.source.code, file.institution, file.day, population, file.failed_rows)
 
 
-def _unasked_before(connection: Connection, file: PlanningFile) -> dict[str, int]:
-    """Persons by class to whom a change was made unasked within the days over which the limit adds up.
+def _unasked_before(connection: Connection, file: PlanningFile, wanted: PatronChange) -> int:
+    """Persons to whom a change of this class was made unasked within the days over which its limit adds up.
 
     What a file did counts on the file's own day, also where a past day is taken later; what came from no file (instant
     updates, erasing) on the day on which it was done.
     """
-    longest = max(file.policy.guards.limit_of(change).sum_days for change in PATRON_CHANGES)
-    change, change_class, of_file = core_patron_change, core_patron_change.c["class"], raw_patron_file.c.business_date
-    first = file.day - timedelta(days=longest)
-    rows = connection.execute(
-        sa.select(
-            change_class,
-            change.c.person_id,
-            sa.func.max(of_file),
-            sa.type_coerce(sa.func.max(change.c.changed_at), UtcInstant),
-        )
+    days = file.policy.guards.limit_of(wanted).sum_days
+    if not days:
+        return 0
+    change, of_file = core_patron_change, raw_patron_file.c.business_date
+    first = file.day - timedelta(days=days)
+    return connection.execute(
+        sa.select(sa.func.count(change.c.person_id.distinct()))
+        .select_from(change)
         .outerjoin(raw_patron_file, raw_patron_file.c.delivery_id == change.c.delivery_id)
         .where(
             change.c.institution == file.institution,
-            change_class != "",
+            change.c["class"] == wanted,
             sa.or_(
                 sa.and_(of_file > first, of_file <= file.day),
-                sa.and_(of_file.is_(None), change.c.changed_at > datetime.combine(first, time(), UTC)),
+                sa.and_(of_file.is_(None), change.c.changed_at >= datetime.combine(first, time(), UTC) + timedelta(1)),
             ),
             change.c.decision == "applied",
             change.c.plan_hash.is_(None),
             change.c.reverted_at.is_(None),
             change.c.source.in_([file.source.code, ""]),
         )
-        .group_by(change_class, change.c.person_id, of_file.is_(None))
-    )
-    persons: dict[str, set[int]] = defaultdict(set)
-    for name, person_id, day, at in rows:
-        days = file.policy.guards.limit_of(name).sum_days
-        if days and (day or at.date()) > file.day - timedelta(days=days):
-            persons[name].add(person_id)
-    return {name: len(some) for name, some in persons.items()}
+    ).scalar_one()

@@ -30,6 +30,7 @@ from schemas.warehouse.patrons import (
 from tasks.patrons.documents import changes_to_json, incoming_from_json
 from tasks.patrons.lifecycle import Snapshot
 from tasks.patrons.lookups import place
+from tasks.patrons.passing_by import gone
 from tasks.patrons.person_plan import Occasion, PlannedPerson, plan_absent, plan_due, plan_person
 from tasks.patrons.staging import reject_row
 from tasks.patrons.store import load_records
@@ -258,16 +259,11 @@ def _enter(connection: Connection, delivery_id: int, why: str, persons: sa.Selec
 
 
 def _absent(file: PlanningFile) -> sa.Select[Any]:
-    source, person = core_patron_source, core_patron
-    return (
-        sa.select(source.c.person_id)
-        .join(person, person.c.person_id == source.c.person_id)
-        .where(
-            source.c.source == file.source.code,
-            source.c.left_on.is_(None),
-            person.c.merged_into.is_(None),
-            person.c.state.not_in(["inactive", "erasable", "erased"]),
-        )
+    source = core_patron_source
+    return sa.select(source.c.person_id).where(
+        source.c.source == file.source.code,
+        source.c.left_on.is_(None),
+        source.c.person_id.not_in(gone(file.institution)),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import orjson
 import sqlalchemy as sa
@@ -20,18 +20,19 @@ from sqlalchemy.engine import Connection
 
 from schemas.patrons import IncomingPerson, RejectedRow
 from schemas.register.patron_sources import PatronSource
-from schemas.warehouse.patrons import core_patron, core_patron_source, raw_patron_file, raw_patron_reject, stage_patron
+from schemas.warehouse.patrons import raw_patron_file, raw_patron_reject, stage_patron
 from tasks.patrons.documents import incoming_to_json
 from tasks.patrons.file_guards import ByteTally, filled_bits, filled_paths, paths_of_bits
+from tasks.patrons.passing_by import Passing, pass_by
 from tasks.patrons.pieces import PersonPiece, Reader
 from tasks.patrons.reading import FileTotals, read_members
-from tasks.warehouse.bulk import bulk_insert, hash_set
+from tasks.warehouse.bulk import bulk_insert
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import chunk
 
 STAGE = "stage"
-CHUNK_PERSONS = 10_000
-UNCHANGED, REJECTED = "unchanged", "rejected"
+CHUNK_PERSONS = 20_000
+REJECTED = "rejected"
 _ROW = ("delivery_id", "record_no", "content_hash", "person_id", "stable_key", "incoming", "outcome")
 _REJECT = ("delivery_id", "record_no", "member", "line", "byte_offset", "kind", "rule", "cause", "field", "remedy")
 
@@ -47,28 +48,23 @@ class StagingFile:
     day: date
 
 
-class Known(NamedTuple):
-    """A person whose record may be passed by."""
-
-    person_id: int
-    filled: int
-    """Bits of the paths that have a value (file_guards.py)."""
-
-
 class TalliedStream(io.RawIOBase):
     """A stream whose bytes are tallied as they are read: its character set is known at its end.
 
     XML says its own character set, which its reader judges; of a packed file nothing can be said from outside.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, is_tallied: bool = True) -> None:
         self._stream = stream
+        self._is_tallied = is_tallied
         self.tally = ByteTally()
         self.is_packed = False
 
     def read(self, size: int = -1) -> bytes:
         """As of the stream."""
         content = self._stream.read(size)
+        if not self._is_tallied:
+            return content
         if not self.tally.size:
             self.is_packed = content.startswith((b"PK\x03\x04", b"\x1f\x8b"))
         self.tally.feed(content)
@@ -105,7 +101,8 @@ def stage_file(warehouse: Warehouse, stream: BinaryIO, file: StagingFile, now: d
     Returns counts of rows. Raises `DeliveryRejectedError` for what is no file of the source's format.
     """
     charset = file.source.charset
-    totals, tallied = FileTotals(), TalliedStream(stream)
+    is_xml = file.source.format == "bups2"
+    totals, tallied = FileTotals(), TalliedStream(stream, is_tallied=not is_xml)
     counts: Counter[str] = Counter()
     for reader, pieces in _batches(tallied, file, totals):
         with chunk(warehouse, file.delivery_id, STAGE) as each:
@@ -116,7 +113,7 @@ def stage_file(warehouse: Warehouse, stream: BinaryIO, file: StagingFile, now: d
                 each.advance(pieces[-1].position.record_no)
     with chunk(warehouse, file.delivery_id, STAGE) as each:
         if not each.is_done:
-            judged = [] if tallied.is_packed or file.source.format == "bups2" else tallied.tally.judged(charset)
+            judged = [] if tallied.is_packed or is_xml else tallied.tally.judged(charset)
             findings = [[one.rule, one.text, one.field] for one in judged]
             findings += [["broken", text, None] for text in totals.defects]
             _set_file(each.connection, file.delivery_id, findings=orjson.dumps(findings).decode())
@@ -136,21 +133,15 @@ def _batches(
 def _stage_batch(
     connection: Connection, reader: Reader, pieces: Sequence[PersonPiece], file: StagingFile
 ) -> Counter[str]:
-    known = _known(connection, pieces, file)
-    new = [piece for piece in pieces if piece.content_hash not in known]
-    understood = dict(zip((piece.position.record_no for piece in new), reader.persons(new), strict=True))
-    filled: Counter[int] = Counter()
+    delivery_id, source = file.delivery_id, file.source
+    passing = Passing(delivery_id, source.code, source.institution, file.policy_version, file.day)
+    known = pass_by(connection, pieces, passing)
+    new = [piece for piece in pieces if piece.position.record_no not in known.record_nos]
+    filled = Counter(known.filled)
     rows: list[tuple[Any, ...]] = []
     rejects: list[tuple[Any, ...]] = []
-    delivery_id = file.delivery_id
-    for piece in pieces:
+    for piece, person in zip(new, reader.persons(new), strict=True):
         number, content_hash = piece.position.record_no, piece.content_hash
-        found = known.get(content_hash)
-        if found is not None:
-            filled[found.filled] += 1
-            rows.append((delivery_id, number, content_hash, found.person_id, None, None, UNCHANGED))
-            continue
-        person = understood[number]
         if isinstance(person, RejectedRow):
             rejects.append(reject_row(delivery_id, person, REJECTED))
             rows.append((delivery_id, number, content_hash, None, None, None, REJECTED))
@@ -159,8 +150,8 @@ def _stage_batch(
         rows.append((delivery_id, number, content_hash, None, _stable_key(person), incoming_to_json(person), ""))
     bulk_insert(connection, stage_patron, _ROW, rows)
     bulk_insert(connection, raw_patron_reject, _REJECT, rejects)
-    _add_up(connection, delivery_id, filled, len(rows), len(rejects))
-    return Counter(rows=len(rows), unchanged=len(rows) - len(new), rejected=len(rejects))
+    _add_up(connection, delivery_id, filled, len(pieces), len(rejects))
+    return Counter(rows=len(pieces), unchanged=len(pieces) - len(new), rejected=len(rejects))
 
 
 def reject_row(delivery_id: int, row: RejectedRow, kind: str) -> tuple[Any, ...]:
@@ -175,28 +166,6 @@ def reject_row(delivery_id: int, row: RejectedRow, kind: str) -> tuple[Any, ...]
 def _stable_key(person: IncomingPerson) -> str:
     first = person.source_ids[0]
     return f"{first.type}:{first.key}"
-
-
-def _known(connection: Connection, pieces: Sequence[PersonPiece], file: StagingFile) -> dict[bytes, Known]:
-    """Hash: person, of those pieces that may be passed by."""
-    asked = hash_set(connection, {piece.content_hash for piece in pieces if not piece.rejected})
-    source, person = core_patron_source, core_patron
-    rows = connection.execute(
-        sa.select(source.c.content_hash, source.c.person_id, source.c.filled)
-        .join_from(asked, source, sa.and_(source.c.content_hash == asked.c.value, source.c.source == file.source.code))
-        .join(person, person.c.person_id == source.c.person_id)
-        .where(
-            sa.not_(source.c.needs_merge),
-            source.c.policy_version == file.policy_version,
-            source.c.missing_runs == 0,
-            source.c.left_on.is_(None),
-            source.c.seen_on.is_(None),
-            sa.or_(person.c.look_on.is_(None), person.c.look_on > file.day),
-            person.c.merged_into.is_(None),
-            person.c.state != "erased",
-        )
-    )
-    return {bytes(content_hash): Known(person_id, filled) for content_hash, person_id, filled in rows}
 
 
 def _add_up(connection: Connection, delivery_id: int, filled: Counter[int], rows: int, rejected: int) -> None:
