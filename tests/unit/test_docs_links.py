@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,15 @@ def words_of(command: str) -> list[str]:
     return ["1" if PLACEHOLDER.fullmatch(word) else word for word in words]
 
 
+@cache
+def samkat() -> Any:
+    """The commands; making them anew for every line quoted took longest."""
+    return typer.main.get_command(build())
+
+
 def found_command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that the words name, and the words behind its name."""
-    command: Any = typer.main.get_command(build())
+    command = samkat()
     words = list(words)
     while words and getattr(command, "commands", None):
         name = words.pop(0)
