@@ -21,7 +21,7 @@ from hypothesis import settings
 from tasks.warehouse.engine import Warehouse, connect
 from tasks.warehouse.migrate import migrate
 from tests.empty_databases import EmptyDatabases
-from tests.object_store import ObjectStore
+from tests.object_store import ObjectStore, read_descriptions_once
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -168,6 +168,7 @@ def warehouse(warehouse_url: str) -> Iterator[Warehouse]:
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """A server that speaks S3, for this test session."""
+    read_descriptions_once()
     store = ObjectStore(tmp_path_factory.mktemp("object-store"))
     store.start()
     yield store

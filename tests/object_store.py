@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,6 +42,20 @@ def client_environment(endpoint: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def read_descriptions_once() -> None:
+    """Let botocore keep the descriptions of AWS's services for the process; it parses megabytes for every session."""
+    from botocore.loaders import JSONFileLoader
+
+    load, kept = JSONFileLoader.load_file, dict[str, Any]()
+
+    def load_file(self: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in kept:
+            kept[file_path] = load(self, file_path)
+        return kept[file_path]
+
+    JSONFileLoader.load_file = load_file  # type: ignore[method-assign]
 
 
 class ObjectStore:
