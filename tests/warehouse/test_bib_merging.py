@@ -68,7 +68,7 @@ def shelves(place: Workplace) -> list[str]:
     return [f"{key} {', '.join(marks)}" for key, marks in found.items()]
 
 
-NEVER = (
+NEVER: tuple[tuple[int, list[int], str], ...] = (
     (1, [1], "cannot be merged into itself"),
     (1, [99], "there is no bib 99"),
     (99, [1], "there is no bib 99"),
@@ -188,6 +188,61 @@ def thrice(twice: Workplace) -> Workplace:
     export = Export().bib(with_isbn(book(1), "9789100999988"), "SK04").holding("FJOR", Line("Arkiv"))
     export.holding("SOLB", Line("Arkiv")).load(twice, name="third.mrc")
     return twice
+
+
+@pytest.mark.parametrize("first_parted", [2, 4])
+def test_of_two_merges_into_one_bib_either_can_be_parted_first(thrice: Workplace, first_parted: int) -> None:
+    before, stood = catalogue_content(thrice.warehouse), shelves(thrice)
+    merge(thrice, 1, 2, 4, force=True)
+    assert "1 FJOR Magasin, Arkiv" in shelves(thrice)
+    split(thrice, first_parted)
+    marks = {2: "1 FJOR Arkiv", 4: "1 FJOR Magasin"}
+    assert marks[first_parted] in shelves(thrice)
+    split(thrice, 6 - first_parted)
+    assert shelves(thrice) == stood
+    assert catalogue_content(thrice.warehouse) == before
+
+
+def test_a_bib_that_was_merged_on_is_parted_from_the_last_one_first(thrice: Workplace) -> None:
+    before = catalogue_content(thrice.warehouse)
+    merge(thrice, 2, 4, force=True)
+    merge(thrice, 1, 2)
+    with thrice.warehouse.read() as connection:
+        rows = connection.exec_driver_sql("SELECT merged_into FROM out_bib WHERE is_deleted ORDER BY bib_id")
+        assert rows.scalars().all() == [1, 1]
+    with pytest.raises(UsageError, match="bib 2 was itself merged into bib 1 since"):
+        split(thrice, 4)
+    split(thrice, 2)
+    split(thrice, 4)
+    assert catalogue_content(thrice.warehouse) == before
+
+
+def test_the_undo_of_a_run_parts_all_that_it_merged(thrice: Workplace) -> None:
+    before = catalogue_content(thrice.warehouse)
+    merge(thrice, 1, 2, 4, force=True, run="run-two-1")
+    with thrice.warehouse.write(CATALOGUE_LOCK) as connection:
+        done = revert_merges(connection, merges_named(connection, "run-two"), occasion())
+    assert (done.merges, done.report.reverted, done.report.survived) == ((1, 2), 2, ())
+    assert catalogue_content(thrice.warehouse) == before
+    with thrice.warehouse.write(CATALOGUE_LOCK) as connection:
+        assert merges_named(connection, "merge-2") == (2,)
+        assert merges_named(connection, "sweep-2") == ()
+        assert revert_merges(connection, (1, 2), occasion()).was_reverted
+
+
+def test_what_speaks_against_a_merge_refuses_it_unless_a_person_overrules_it(place: Workplace) -> None:
+    export = Export().bib(book(1), "SK01").bib(book(1), "SK02", is_national_bibliography=True)
+    export.bib(book(3), "SK03").load(place, "full")
+    with pytest.raises(UsageError, match=r"bib 2: bib 2 is of the national bibliography, and bib 1 is not") as refused:
+        merge(place, 1, 2)
+    assert "--force" in str(refused.value)
+    merge(place, 2, 1)
+    (forced,) = merge(place, 3, 2, force=True)
+    with place.warehouse.read() as connection:
+        rows = connection.execute(sa.select(core_bib_merge).order_by(core_bib_merge.c.merge_id)).all()
+    assert [row.rule for row in rows] == ["asked", "forced"]
+    assert "no number leads from one to the other" in rows[1].objections
+    assert forced.plan.objections
 
 
 def test_local_systems_are_told_of_a_merge_and_of_its_end(twice: Workplace) -> None:
