@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,7 +30,7 @@ from tasks.notices.telling import key_of
 from tasks.stage import run_id, stage, stage_logger
 from tasks.suppliers import comparing, customers
 from tasks.suppliers.checklist import checklist
-from tasks.suppliers.customers_file import MAX_BYTES, CustomersFile, read_customers
+from tasks.suppliers.customers_file import MAX_BYTES, RowFault, read_customers
 from tasks.suppliers.letters import TrialLetter, compose_findings, compose_row_faults, compose_trial
 from tasks.suppliers.report import CustomersReport, TrialReport, customers_as_markdown, line_of, trial_as_markdown
 from tasks.suppliers.trials import Trial, digest_of, keep_trial, read_trials, together
@@ -221,28 +222,54 @@ def take_customers(supplier: str | None, uris: list[str], *, dry_run: bool = Fal
     A dry run does the same and keeps nothing.
     """
     place = workplace()
-    counts: Counter[str] = Counter()
-    faults: dict[str, CustomersFile] = {}
-    reports: list[int] = []
-    transaction = preview.rolled_back(place.warehouse) if dry_run else place.warehouse.write(customers.CUSTOMERS_LOCK)
-    with transaction as connection:
-        for source in _sent_files(place, supplier, uris):
-            found = read_customers(source.content, place.register.library_by_sigel)
-            taken = customers.take_report(connection, source, found, place.now, run_id())
-            counts.update({f"rows {name}": number for name, number in taken.counts.items()})
-            reports += [] if taken.report_id is None else [taken.report_id]
-            faults[source.name] = found
-            _queue_faults(connection, place, source, found)
-        findings = comparing.compare(connection, place.register, place.today)
-        never = comparing.never_reported(connection, place.register)
-        comparing.keep_findings(connection, findings, place.now)
-        if findings:
-            teller_of(place).queue(connection, [compose_findings(place.register, findings, never, place.today)])
-    report = CustomersReport(counts, {name: each.faults for name, each in faults.items()}, findings, never, reports)
+    sources = _sent_files(place, supplier, uris)
+    if dry_run:
+        with preview.rolled_back(place.warehouse) as connection:
+            taken = _take(connection, place, sources)
+            findings, never = _compare(connection, place)
+    else:
+        with place.warehouse.write(customers.CUSTOMERS_LOCK) as connection:
+            taken = _take(connection, place, sources)
+        with place.warehouse.read() as connection:
+            findings, never = _compare(connection, place)
+        with place.warehouse.write(customers.CUSTOMERS_LOCK) as connection:
+            comparing.keep_findings(connection, findings, place.now)
+            if findings:
+                teller_of(place).queue(connection, [compose_findings(place.register, findings, never, place.today)])
+    report = CustomersReport(taken.counts, taken.faults, findings, never, taken.reports)
     if run_id() is not None:
         text = customers_as_markdown(report)
         create_markdown_artifact(text, key="customers", description="Where customers, register and holdings disagree")
     return report
+
+
+@dataclass
+class _Taken:
+    """What lists of customers came to."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, tuple[RowFault, ...]] = field(default_factory=dict)
+    reports: list[int] = field(default_factory=list)
+
+
+def _take(connection: sa.Connection, place: Workplace, sources: Sequence[customers.SentFile]) -> _Taken:
+    """Enter each list, and queue what its supplier is told of rows that were not taken."""
+    taken = _Taken()
+    for source in sources:
+        found = read_customers(source.content, place.register.library_by_sigel)
+        reported = customers.take_report(connection, source, found, place.now, run_id())
+        taken.counts.update({f"rows {name}": number for name, number in reported.counts.items()})
+        taken.reports += [] if reported.report_id is None else [reported.report_id]
+        taken.faults[source.name] = found.faults
+        key = hashlib.sha256(source.content).hexdigest()
+        letter = compose_row_faults(place.register, place.supplier(source.supplier), source.name, key, found)
+        teller_of(place).queue(connection, [letter])
+    return taken
+
+
+def _compare(connection: sa.Connection, place: Workplace) -> tuple[list[comparing.Finding], list[str]]:
+    found = comparing.compare(connection, place.register, place.today)
+    return found, comparing.never_reported(connection, place.register)
 
 
 def _sent_files(place: Workplace, supplier: str | None, uris: Sequence[str]) -> list[customers.SentFile]:
@@ -257,14 +284,6 @@ def _sent_files(place: Workplace, supplier: str | None, uris: Sequence[str]) -> 
                 content = stream.read(MAX_BYTES + 1)
             found.append(customers.SentFile(supplier, uri.rsplit("/", 1)[-1], content))
     return found
-
-
-def _queue_faults(
-    connection: sa.Connection, place: Workplace, source: customers.SentFile, found: CustomersFile
-) -> Mapping[str, int]:
-    known = place.supplier(source.supplier)
-    key = key_of([source.content.hex()])
-    return teller_of(place).queue(connection, [compose_row_faults(place.register, known, source.name, key, found)])
 
 
 @stage()

@@ -23,6 +23,7 @@ from tasks.suppliers.report import TrialReport
 from tasks.suppliers.showing import supplier_page
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
+from tests.warehouse.export_checks import ON_SQLITE
 from tests.warehouse.parcels import Export, Parcel, book
 from tests.warehouse.pipeline import everything, ingest, land, ledger
 
@@ -99,6 +100,7 @@ def test_a_test_delivery_changes_nothing_and_is_told_with_every_record_and_rule(
     assert place.zone.waiting("NORDBOK") == []
 
 
+@ON_SQLITE
 def test_the_same_file_with_the_same_findings_is_kept_and_told_once(place: Workplace) -> None:
     trial("NORDBOK", [parcel().land(place)])
     before = everything(place.warehouse)
@@ -108,6 +110,7 @@ def test_the_same_file_with_the_same_findings_is_kept_and_told_once(place: Workp
     }
 
 
+@ON_SQLITE
 def test_small_test_files_are_counted_together_each_once(place: Workplace) -> None:
     first = Parcel().bib(book(1), "N1").holding("SOLB").land(place, 1)
     assert "enough_bibs" in [each.rule for each in trial("NORDBOK", [first]).checks if not each.is_met]
@@ -132,6 +135,7 @@ def test_what_cannot_be_taken_as_a_whole_is_told_and_leaves_no_outcome(place: Wo
     assert "ny.xml" in text
 
 
+@ON_SQLITE
 def test_a_file_that_breaks_its_names_promise_is_rejected_without_a_trace_in_the_catalogue(place: Workplace) -> None:
     two = Parcel("MEDIAT").bib(book(1), "M1").holding("LUNV")
     before = everything(place.warehouse, but=TRIALS)
@@ -142,6 +146,7 @@ def test_a_file_that_breaks_its_names_promise_is_rejected_without_a_trace_in_the
     assert rows(place, "out_trial_record", "position", "rule") == [(1, "file_rejected"), (2, "file_rejected")]
 
 
+@ON_SQLITE
 def test_before_its_agreement_a_supplier_is_tried_as_if_it_were_in_force(
     place: Workplace, open_place: OpenPlace
 ) -> None:
@@ -168,6 +173,7 @@ def test_once_out_of_the_sandbox_the_same_file_is_loaded_for_real(place: Workpla
     assert (again.lines, list(again.known.values())) == ([], [delivery])
 
 
+@ON_SQLITE
 def test_a_dry_run_of_a_test_keeps_and_tells_nothing(place: Workplace) -> None:
     before = everything(place.warehouse, but=["core_counter"])
     uri = parcel().land(place)
@@ -177,6 +183,7 @@ def test_a_dry_run_of_a_test_keeps_and_tells_nothing(place: Workplace) -> None:
     assert place.zone.exists(uri)
 
 
+@ON_SQLITE
 def test_a_supplier_in_the_sandbox_is_never_loaded_and_nothing_is_expected_of_it(place: Workplace) -> None:
     uri = parcel().land(place)
     land(place, "NORDBOK", "customers-2025.csv", b"name;sigel;email\n")
