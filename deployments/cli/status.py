@@ -177,6 +177,7 @@ def _render_needs(console: Console, settings: Settings, found: Status) -> None:
     waiting: list[tuple[str, Waiting, str]] = [
         ("changes held by a guard", found.overview.plans, "samkat plans list"),
         ("bibs in review", found.overview.reviews, "samkat review list"),
+        ("bibs that look like one", found.overview.pairs, "samkat review list"),
         ("e-mails not sent", found.overview.notices, "the next run sends them; failed ones: view out_notice"),
     ]
     rows: list[Sequence[object]] = []

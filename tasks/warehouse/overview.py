@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.outcomes import BibOutcome, DeliveryState, HoldingOutcome, PlanState
 from schemas.warehouse.core import core_notice, core_outcome, core_plan, core_review, core_run
+from schemas.warehouse.merging import core_duplicate
 from schemas.warehouse.raw import raw_delivery, raw_delivery_name, raw_record
 from schemas.warehouse.stage import stage_preview
 from tasks.warehouse.bulk import id_set
@@ -127,6 +128,8 @@ class Overview:
     reviews: Waiting
     plans: Waiting
     notices: Waiting
+    pairs: Waiting = Waiting(0, None)
+    """Pairs of bibs that look like one."""
 
 
 def overview(connection: Connection, today: date, *, newest: int = 10) -> Overview:
@@ -148,6 +151,7 @@ def overview(connection: Connection, today: date, *, newest: int = 10) -> Overvi
         notices=_waiting(
             connection, core_notice.c.created_at, core_notice.c.state != "sent", core_notice.c.state == "failed"
         ),
+        pairs=_waiting(connection, core_duplicate.c.found_at, core_duplicate.c.state == "open"),
     )
 
 
