@@ -15,7 +15,7 @@ from flows.plan_decide import plan_decide
 from flows.review_decide import review_decide
 from tasks.deciding.form import Entry, PlanChoice, entry, form
 from tasks.deciding.page import description
-from tasks.deciding.stages import check_entry, show_waiting
+from tasks.deciding.stages import check_entry, keep_comment, show_waiting
 from tasks.deciding.waiting import Waiting
 from tasks.orchestrator import leave_pause
 from tasks.stage import run_id
@@ -49,6 +49,7 @@ def decide(
             return {"done": done, "problems": said, "unanswered": True}
         checked = check_entry(entered)
         said = checked.problems + _carry_out(checked.entry, done)
+        keep_comment(checked.entry)
         if not said:
             break
         entered = None

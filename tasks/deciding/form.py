@@ -19,6 +19,7 @@ LEAVE = "leave"
 Word = Literal["approve", "reject"]
 _WORDS: dict[str, Word] = {"approve": "approve", "reject": "reject"}
 MOST_CANDIDATES = 5
+MOST_COMMENT = 500
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,14 @@ class PlanChoice:
 class Entry:
     """What a person entered: decisions on plans, on reviews (`match:7`, `new`, `reject` by review id), and a name.
 
-    `pairs` are decisions on pairs of bibs (`same:7`, `different` by number).
+    `pairs` are decisions on pairs of bibs (`same:7`, `different` by number). A comment is about all of them.
     """
 
     by: str
     plans: tuple[PlanChoice, ...] = ()
     reviews: tuple[tuple[int, str], ...] = ()
     pairs: tuple[tuple[int, str], ...] = ()
+    comment: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -67,6 +69,8 @@ def form(waiting: Waiting) -> type[BaseModel]:
             Literal[(LEAVE, *pair.choices)],
             Field(LEAVE, title=title, description=_pair(pair)),
         )
+    about = "Why, in your words; it is kept with what is decided here, and may stay empty"
+    fields["comment"] = (str, Field("", title="Comment", description=about, max_length=MOST_COMMENT))
     fields["by"] = (str, Field(title="Who decides", description="Your name; it is kept with the decision"))
     return create_model("Decision", **fields)
 
@@ -89,6 +93,7 @@ def entry(waiting: Waiting, answers: Mapping[str, Any]) -> Entry:
         tuple(plans),
         tuple((number, word) for number, word in reviews if word != LEAVE),
         tuple((number, word) for number, word in pairs if word != LEAVE),
+        " ".join(str(answers.get("comment", "")).split()),
     )
 
 

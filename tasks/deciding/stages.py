@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from schemas.errors import SamkatError
 from schemas.warehouse.raw import raw_delivery
 from tasks.catalogue.preview import rolled_back
+from tasks.deciding.comments import note_comment
 from tasks.deciding.form import Entry, PlanChoice
 from tasks.deciding.page import as_markdown
 from tasks.deciding.waiting import Waiting, decided_already
@@ -57,7 +59,14 @@ def check_entry(entered: Entry) -> Checked:
             good.append(choice)
         else:
             problems.append(problem)
-    return Checked(Entry(entered.by, tuple(good), entered.reviews, entered.pairs), tuple(problems))
+    return Checked(replace(entered, plans=tuple(good)), tuple(problems))
+
+
+@stage()
+def keep_comment(entered: Entry) -> Counter[str]:
+    """Keep a person's comment with the reason of each plan, review and pair that they have decided."""
+    with workplace().warehouse.write() as connection:
+        return note_comment(connection, entered)
 
 
 def _problem_with(place: Workplace, choice: PlanChoice, by: str) -> str | None:

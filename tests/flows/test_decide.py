@@ -52,6 +52,12 @@ def plan_of(home: Workplace) -> Any:
         return connection.execute(sa.select(core_plan)).one()
 
 
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A paused run looks for the answer more often than every two seconds."""
+    monkeypatch.setattr("flows.decide.POLL_SECONDS", 0.2)
+
+
 @contextmanager
 def person(*responses: Respond) -> Iterator[list[str]]:
     """Somebody who fills in each form as it comes; yields the words that stood above the forms."""
@@ -91,7 +97,7 @@ def _next_paused(client: SyncPrefectClient, stop: threading.Event) -> FlowRun | 
             assert paused.state is not None
             if _input(client, paused, (paused.state.state_details.run_input_keyset or {})["description"]):
                 return paused
-        time.sleep(0.5)
+        time.sleep(0.1)
     return None
 
 
@@ -110,7 +116,7 @@ def test_a_held_plan_is_approved_in_the_form_and_its_delivery_is_loaded(home: Wo
         assert properties[field]["enum"] == ["leave", "approve", "reject"]
         assert "quality:isbn" in properties[field]["title"]
         assert properties[field]["description"] == plan.reason
-        return {field: "approve", "by": "Bo Alm"}
+        return {field: "approve", "comment": "the supplier has asked", "by": "Bo Alm"}
 
     with person(fill_in):
         ran = run(decide)
@@ -118,6 +124,7 @@ def test_a_held_plan_is_approved_in_the_form_and_its_delivery_is_loaded(home: Wo
     assert ran.value["problems"] == ()
     after = plan_of(home)
     assert (after.state, after.decided_by) == ("applied", "Bo Alm")
+    assert plan_of(home).reason == f"{plan.reason} [Bo Alm: the supplier has asked]"
     row = ledger(home.warehouse, delivery_id)
     assert (row.state, row.bibs_created) == ("settled", 24)
     (page,) = ran.artifacts().values()

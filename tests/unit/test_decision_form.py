@@ -43,7 +43,7 @@ FIRST, SECOND, THIRD = (f"plan_{n}_{h[:12]}" for n, h in enumerate((ONE, ONE, OT
 
 def test_each_held_class_and_each_review_is_a_field_that_offers_what_can_be_chosen() -> None:
     properties = form(WAITING).model_json_schema()["properties"]
-    assert list(properties) == [FIRST, SECOND, THIRD, "review_4", "by"]
+    assert list(properties) == [FIRST, SECOND, THIRD, "review_4", "comment", "by"]
     assert properties[FIRST]["enum"] == ["leave", "approve", "reject"]
     assert properties["review_4"]["enum"] == ["leave", "match:9", "new", "reject"]
     assert properties["review_4"]["title"] == "Review 4: The salt marsh"
@@ -63,6 +63,10 @@ def test_one_word_on_all_classes_of_a_plan_decides_the_plan_different_words_each
     assert apart.plans == (PlanChoice(ONE, "reject", "holding_delete"), PlanChoice(OTHER, "approve"))
     assert apart.reviews == ((4, "new"),)
     assert entry(WAITING, {"by": "Bo Alm"}).is_empty
+    assert entry(WAITING, {FIRST: "approve", "comment": " the supplier\n has asked ", "by": "Bo"}).comment == (
+        "the supplier has asked"
+    )
+    assert entry(WAITING, {"comment": "let us wait", "by": "Bo Alm"}).is_empty
 
 
 def test_the_page_has_numbers_samples_reasons_and_no_markup_of_a_delivery() -> None:
