@@ -39,6 +39,11 @@ def archive_key(sender: str, on: date, sha256: str, name: str) -> str:
     return check_key(f"{Area.ARCHIVE}/{check_part(sender)}/{on:%Y/%m/%d}/{_short(sha256)}-{safe_name(name)}")
 
 
+def tried_key(sender: str, sha256: str, name: str) -> str:
+    """`archive/<sender>/tried/<first 12 of sha256>-<name>`: what was looked at and not loaded: tests, lists."""
+    return check_key(f"{Area.ARCHIVE}/{check_part(sender)}/tried/{_short(sha256)}-{safe_name(name)}")
+
+
 def quarantine_key(sender: str, delivery_id: int, position: int) -> str:
     """`quarantine/<sender>/<delivery_id>/<position>.bin`; the text beside it has `.txt` in place of `.bin`."""
     return check_key(f"{Area.QUARANTINE}/{check_part(sender)}/{delivery_id}/{position}.bin")

@@ -18,7 +18,7 @@ from tasks.batch import rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import planning, preview
 from tasks.catalogue.stages import loading_of
-from tasks.landing.archive import archive_key
+from tasks.landing.archive import tried_key
 from tasks.landing.fingerprint import fingerprint
 from tasks.landing.keys import Area
 from tasks.landing.receiving import Receiving, receive_file
@@ -181,7 +181,7 @@ def _uri(place: Workplace, row: sa.Row[Any]) -> str | None:
     """Where a test file that was dropped will be; None of one that was handed over."""
     if not place.zone.key_of(row.uri).startswith(f"{Area.INCOMING}/"):
         return None
-    return place.zone.uri_for(archive_key(row.sender, row.received_at.date(), row.sha256, row.name))
+    return place.zone.uri_for(tried_key(row.sender, row.sha256, row.name))
 
 
 def _rejects(connection: sa.Connection, place: Workplace, supplier: str, trials: Sequence[Trial]) -> SupplierRejects:
@@ -209,8 +209,7 @@ def put_away(supplier: str, uris: list[str], *, only_copies: bool = False) -> Co
             continue
         with place.zone.open(uri) as stream:
             sha256 = fingerprint(stream).sha256
-        key = archive_key(supplier, place.today, sha256, uri.rsplit("/", 1)[-1])
-        place.zone.move(uri, key, sha256=sha256)
+        place.zone.move(uri, tried_key(supplier, sha256, uri.rsplit("/", 1)[-1]), sha256=sha256)
         counts["archived"] += 1
     return counts
 

@@ -98,6 +98,7 @@ def test_a_test_delivery_changes_nothing_and_is_told_with_every_record_and_rule(
     assert mail.attachments.count('"name"') == 2  # the table, and the records as they came
     assert (page.line.sandbox, page.line.is_ready, len(page.checks)) == (True, False, len(report.checks))
     assert place.zone.waiting("NORDBOK") == []
+    assert [place.zone.exists(str(uri)) for (uri,) in rows(place, "out_trial", "uri")] == [True]
 
 
 @ON_SQLITE
