@@ -90,7 +90,7 @@ def _said(settings: Settings, address: ServerAddress, watches: bool) -> list[str
     """Where everything is, for a person."""
     lines = [f"Prefect UI    {address.ui_url}", *how_to_log_in(settings, address)]
     if watches:
-        lines.append(f"Drop files in {settings.landing_url}, below incoming/, in the folder of their supplier")
+        lines.append(f"Drop files in {settings.landing_url}, below incoming/, in the folder of their sender")
     if settings.intake_port is not None:
         lines.append(f"Intake        http://127.0.0.1:{settings.intake_port}")
     return [*lines, f"Logs          {settings.home / 'logs'}", "Ctrl-C ends it."]
