@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("cli-startup")
+"""What the module prepares is prepared by one worker, not by each."""
 RUN = """
 import atexit, json, sys
 HEAVY = ("prefect", "great_expectations", "pandas", "sqlalchemy", "lxml", "pymarc", "jinja2", "boto3")

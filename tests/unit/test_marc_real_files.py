@@ -83,7 +83,7 @@ def test_good_files_hold_as_many_records_as_pymarc_finds() -> None:
         name, pieces = read_file(path, AS_IT_IS)
         if name == "iso2709":
             with path.open("rb") as stream:
-                records = list(pymarc.MARCReader(stream, permissive=True))
+                records = list(pymarc.MARCReader(stream, to_unicode=False, permissive=True))
         elif name == "marcxml" and not any(each.record_type == "unreadable" for each in pieces):
             try:
                 records = pymarc.parse_xml_to_array(str(path))

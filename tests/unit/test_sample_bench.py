@@ -18,6 +18,9 @@ from deployments.sample.bench import (
     write_small_files,
 )
 
+pytestmark = pytest.mark.xdist_group("sample-bench")
+"""What the module prepares is prepared by one worker, not by each."""
+
 CATALOGUE, DELIVERED = 1_000, 1_000
 
 

@@ -14,6 +14,9 @@ from config.settings import SAMPLE_REGISTER
 from deployments.sample.cast import control_number
 from deployments.sample.catalogue import catalogue, write_catalogue
 
+pytestmark = pytest.mark.xdist_group("sample-catalogue")
+"""What the module prepares is prepared by one worker, not by each."""
+
 BIBS = 1_200
 
 

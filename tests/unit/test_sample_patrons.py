@@ -39,6 +39,9 @@ from tasks.patrons.merge import Rule
 from tasks.patrons.national_ids import NationalIdCutter
 from tasks.patrons.reading import FileTotals, read_persons
 
+pytestmark = pytest.mark.xdist_group("sample-patrons")
+"""What the module prepares is prepared by one worker, not by each."""
+
 REGISTER = read_register(SAMPLE_REGISTER)
 Rows = list[IncomingPerson | RejectedRow]
 

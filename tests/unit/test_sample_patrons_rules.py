@@ -23,6 +23,9 @@ from tasks.patrons.merge import Circumstances, PersonState, Rule, after_merge, d
 from tasks.patrons.protection import Lock, rules_in_force
 from tasks.patrons.reading import read_persons
 
+pytestmark = pytest.mark.xdist_group("sample-patrons-rules")
+"""What the module prepares is prepared by one worker, not by each."""
+
 REGISTER = read_register(SAMPLE_REGISTER)
 POLICY = REGISTER.patron_policy
 PATH_OF = {

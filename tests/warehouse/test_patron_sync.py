@@ -19,6 +19,9 @@ from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.patron_runs import approve_all, content, persons, preview, rows, sync, sync_file
 from tests.warehouse.pipeline import everything, land
 
+pytestmark = pytest.mark.xdist_group("patron-sync")
+"""What the module prepares is prepared by one worker, not by each."""
+
 SMALL = Sizes(norupers=130, sjukhus=20, veststud=120, fjorkomm=60)
 FIRST, SECOND, THIRD = DAYS[:3]
 TRUNCATED, AFTER_TRUNCATED = DAYS[3], DAYS[4]
