@@ -127,7 +127,9 @@ def _render(console: Console, found: list[CollectionSummary], dry_run: bool) -> 
                 f"Plan {each.plan_hash[:8]} waits: {each.reason}",
                 f"Attach them: `samkat plans approve {each.plan_hash[:8]} --by NAME`",
             )
+        elif each.state == "reverted":
+            prose(console, "It was reverted: --again matches it anew.")
         elif each.plan_state:
             prose(console, f"Plan {each.plan_hash[:8]} is {each.plan_state}.")
-        if each.endings.get("review") and not dry_run:
+        if each.endings.get("review") and not dry_run and each.state != "reverted":
             prose(console, "Rows in review: fill in `decision` in review.csv, `samkat review decide --csv` takes it.")

@@ -126,4 +126,6 @@ def _way_on(line: DeliveryLine | None, report: dict[str, Any]) -> str:
         return "`samkat accounts import FILE --again` takes it again."
     again = "patrons sync FILE --source CODE" if "persons" in report else "ingest FILE --supplier CODE"
     again = "import FILE --profile CODE" if line is not None and line.kind == "import" else again
+    if line is not None and line.kind == "collection":
+        again = "match-collection FILE --library SIGEL"
     return f"`samkat {again} --again` takes it again."

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from schemas.outcomes import BibOutcome, DeliveryState, HoldingOutcome
 from schemas.warehouse.core import core_bib, core_outcome, core_review
 from schemas.warehouse.raw import raw_delivery, raw_record
-from schemas.warehouse.stage import stage_holding
+from schemas.warehouse.stage import stage_holding, stage_preview
 from tasks.catalogue.load_bibs import load_anew
 from tasks.catalogue.load_holdings import load_staged_holdings
 from tasks.catalogue.loading import Loading, guard_rule
@@ -200,6 +200,15 @@ def _last_position(warehouse: Warehouse, delivery_id: int) -> int:
             sa.select(sa.func.max(raw_record.c.position)).where(raw_record.c.delivery_id == delivery_id)
         ).scalar()
     return int(last or 0)
+
+
+def strangers(connection: Connection, delivery_id: int, *, is_preview: bool) -> int:
+    """How many holdings were, or would be, left because they are of none of the libraries that join."""
+    table = stage_preview if is_preview else core_outcome
+    its = [table.c.delivery_id == delivery_id, table.c.record_type == "holding", table.c.rule == "holding_unfit"]
+    if not is_preview:
+        its.append(core_outcome.c.is_latest)
+    return connection.execute(sa.select(sa.func.count()).select_from(table).where(*its)).scalar_one()
 
 
 def unfinished(connection: Connection, sender: str) -> list[int]:

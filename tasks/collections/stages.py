@@ -192,11 +192,17 @@ def _reported(place: Workplace, delivery_id: int, who: Joining | None) -> Collec
         rules = stock_rules(connection, delivery_id) if is_sorted else None
         counts = counts_of(connection, delivery_id) if is_sorted else Counter[str]()
         found = report.figures(connection, delivery_id) if is_sorted else None
+        strange = attaching.strangers(connection, delivery_id, is_preview=row.is_preview) if is_sorted else 0
     remarks = [*(who.remarks if who else ())]
     if who is not None and rules is not None and (rules.libraries, dict(rules.columns)) != (
         who.rules.libraries, dict(who.rules.columns)
     ):  # fmt: skip
         remarks.append("the file came before, and was read in another way: revert it, then give --again")
+    if strange:
+        remarks.append(
+            f"{strange} holdings are of nobody who joins, or do not say whose they are: does the file name the"
+            " libraries in another way, or elsewhere (--library SIGEL=NAME, --columns library=...)?"
+        )
     summary = CollectionSummary(
         delivery_id, row.sender, row.name, row.state, row.hold_reason or "", is_preview=row.is_preview,
         remarks=tuple(remarks),

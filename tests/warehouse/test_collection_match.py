@@ -188,6 +188,7 @@ def test_libraries_with_one_common_catalogue_join_together(catalogue: Workplace)
     rows = [(book(each).isbn, book(each).title, book(each).author, *more) for each, *more in said]
     found = match(catalogue, table(*rows, columns=columns), "SOLB=Huvudbiblioteket", "LUNV")
     assert found.sender == "LUNV+SOLB"
+    assert "1 holdings are of nobody who joins" in found.remarks[0]
     decide(found.plan_hash)
     assert shelf(catalogue, "LUNV") == [("SK02", "Hcf")]
     assert shelf(catalogue) == [("SK01", "Hc"), ("SK02", "Ref"), ("SK02", "Hcf")]
