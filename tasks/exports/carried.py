@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from schemas.register.export_profiles import ExportProfile
 from schemas.warehouse.core import core_bib, core_bib_version, core_holding, core_holding_version
 from schemas.warehouse.exports import core_export, core_export_file
-from tasks.exports.choosing import Reason, changed_bibs, fits, is_mine
+from tasks.exports.choosing import Reason, changed_bibs, fits, holdings_ever, is_mine
 from tasks.exports.window import Window
 from tasks.warehouse.ids import current
 
@@ -68,7 +68,7 @@ def _in_first_file(connection: Connection, profile: ExportProfile, window: Windo
     if profile.is_everything:
         return Reason.WRITTEN.value
     mine = sa.select(core_holding.c.holding_id).where(
-        core_holding.c.holding_id.in_(_holdings_ever(bib_id)), is_mine(profile)
+        core_holding.c.holding_id.in_(holdings_ever(bib_id)), is_mine(profile)
     )
     held = _as_of(connection, core_holding, core_holding_version, "holding_id", mine, window.to)
     return Reason.WRITTEN.value if any(row.bib == bib_id for row in held) else None
@@ -94,7 +94,7 @@ def _as_of(
 
 def _candidates(connection: Connection, bib_id: int) -> list[sa.Row[Any]]:
     """Files whose window holds a change of the bib or of a holding that it has or had, the newest first."""
-    of_it = _holdings_ever(bib_id)
+    of_it = holdings_ever(bib_id)
     changes = sa.union(
         sa.select(core_bib.c.change_no).where(core_bib.c.bib_id == bib_id),
         sa.select(core_bib_version.c.change_no).where(core_bib_version.c.bib_id == bib_id),
@@ -115,12 +115,3 @@ def _candidates(connection: Connection, bib_id: int) -> list[sa.Row[Any]]:
             .limit(MOST_FILES)
         )
     )
-
-
-def _holdings_ever(bib_id: int) -> sa.Select[tuple[int]]:
-    """Ids of the holdings that the bib has or had."""
-    holdings = sa.union(
-        sa.select(core_holding.c.holding_id).where(core_holding.c.bib_id == bib_id),
-        sa.select(core_holding_version.c.holding_id).where(core_holding_version.c.bib_id == bib_id),
-    ).subquery("holdings")
-    return sa.select(holdings.c.holding_id)

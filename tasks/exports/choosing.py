@@ -95,9 +95,9 @@ def whole_bibs(profile: ExportProfile) -> sa.Select[tuple[int, str]]:
     )
 
 
-def changed_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int, str]]:
-    """(bib_id, reason) of what changed in a window, by id."""
-    touched = _touched(profile, window).subquery("touched")
+def changed_bibs(profile: ExportProfile, window: Window, only: int | None = None) -> sa.Select[tuple[int, str]]:
+    """(bib_id, reason) of what changed in a window, by id; of one bib alone where `only` names it."""
+    touched = _touched(profile, window, only).subquery("touched")
     t, triggers = touched.c, profile.triggers
     held = _held(profile)
     counts = [
@@ -121,15 +121,15 @@ def changed_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int,
         sa.select(core_bib.c.bib_id, reason)
         .select_from(touched)
         .join(core_bib, core_bib.c.bib_id == t.bib_id)
-        .where(fits(profile))
+        .where(fits(profile), sa.true() if only is None else core_bib.c.bib_id == only)
         .subquery("found")
     )
     return sa.select(found.c.bib_id, found.c.reason).where(found.c.reason.is_not(None)).order_by(found.c.bib_id)
 
 
-def _touched(profile: ExportProfile, window: Window) -> sa.Select[tuple[int, int, int, int, int]]:
+def _touched(profile: ExportProfile, window: Window, only: int | None) -> sa.Select[tuple[int, int, int, int, int]]:
     """(bib_id, bib_created, bib_updated, holding_created, holding_updated): each bib once, with 1 for what happened."""
-    parts = [_touched_bibs(profile, window), *_touched_holdings(profile, window)]
+    parts = [_touched_bibs(profile, window, only), *_touched_holdings(profile, window, only)]
     every = sa.union_all(*parts).subquery("every")
     names = ("bib_created", "bib_updated", "holding_created", "holding_updated")
     sums = [sa.func.max(every.c[name]).label(name) for name in names]
@@ -140,12 +140,18 @@ def _in(window: Window, table: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.change_no > window.after, table.c.change_no <= window.to)
 
 
-def _changed_ids(window: Window, table: sa.Table, versions: sa.Table, key: str) -> sa.Subquery:
-    """Ids of what changed in the window. What changed again behind it is known by its before-images."""
-    now = sa.select(table.c[key].label("id")).where(_in(window, table))
+def _changed_ids(
+    window: Window, table: sa.Table, versions: sa.Table, key: str, among: sa.Select[tuple[int]] | None
+) -> sa.Subquery:
+    """Ids of what changed in the window, of those `among`. What changed again behind it is known by before-images."""
+
+    def is_asked(column: sa.Column[int]) -> sa.ColumnElement[bool]:
+        return sa.true() if among is None else column.in_(among)
+
+    now = sa.select(table.c[key].label("id")).where(_in(window, table), is_asked(table.c[key]))
     if not window.is_past:
         return now.subquery(f"changed_{key}")
-    then = sa.select(versions.c[key].label("id")).where(_in(window, versions))
+    then = sa.select(versions.c[key].label("id")).where(_in(window, versions), is_asked(versions.c[key]))
     return sa.union(now, then).subquery(f"changed_{key}")
 
 
@@ -157,8 +163,11 @@ def _is_new(window: Window, table: sa.Table, versions: sa.Table, key: str) -> sa
     return sa.case((sa.or_(is_first, was_made), 1), else_=0)
 
 
-def _touched_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int, int, int, int, int]]:
-    changed = _changed_ids(window, core_bib, core_bib_version, "bib_id")
+def _touched_bibs(
+    profile: ExportProfile, window: Window, only: int | None
+) -> sa.Select[tuple[int, int, int, int, int]]:
+    among = None if only is None else sa.select(sa.literal(only))
+    changed = _changed_ids(window, core_bib, core_bib_version, "bib_id", among)
     is_new = _is_new(window, core_bib, core_bib_version, "bib_id")
     # Gone is gone, whoever did it.
     by_these = sa.or_(core_bib.c.source.in_(profile.triggers.sources), core_bib.c.is_deleted)
@@ -177,9 +186,12 @@ def _touched_bibs(profile: ExportProfile, window: Window) -> sa.Select[tuple[int
     )
 
 
-def _touched_holdings(profile: ExportProfile, window: Window) -> Iterator[sa.Select[tuple[int, int, int, int, int]]]:
+def _touched_holdings(
+    profile: ExportProfile, window: Window, only: int | None
+) -> Iterator[sa.Select[tuple[int, int, int, int, int]]]:
     """Bibs whose holdings changed, and bibs that a holding was moved away from."""
-    changed = _changed_ids(window, core_holding, core_holding_version, "holding_id")
+    among = None if only is None else holdings_ever(only)
+    changed = _changed_ids(window, core_holding, core_holding_version, "holding_id", among)
     is_new = _is_new(window, core_holding, core_holding_version, "holding_id")
     # Something that went is `holding_updated`, also where it came in the same window.
     is_created = sa.case((core_holding.c.is_deleted, 0), else_=is_new)
@@ -203,6 +215,15 @@ def _touched_holdings(profile: ExportProfile, window: Window) -> Iterator[sa.Sel
         .join(image, image.c.holding_id == changed.c.id)
         .where(is_mine(profile), image.c.bib_id != core_holding.c.bib_id, _stood_in(window))
     )
+
+
+def holdings_ever(bib_id: int) -> sa.Select[tuple[int]]:
+    """Ids of the holdings that a bib has or had."""
+    holdings = sa.union(
+        sa.select(core_holding.c.holding_id).where(core_holding.c.bib_id == bib_id),
+        sa.select(core_holding_version.c.holding_id).where(core_holding_version.c.bib_id == bib_id),
+    ).subquery("holdings")
+    return sa.select(holdings.c.holding_id)
 
 
 def _is_by(profile: ExportProfile) -> sa.ColumnElement[bool]:
