@@ -117,6 +117,11 @@ def home(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_a_night_leaves_no_person_outside_the_places_of_persons(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    check_a_night(home, tmp_path, monkeypatch)
+
+
+def check_a_night(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night of all sources leaves no person outside the places of persons, whatever the warehouse is on."""
     before = texts_of_prefect()
     (night,) = patron_fortnight(tmp_path / "sample", days=[TROUBLE], sizes=SMALL)
     monkeypatch.setenv("SAMKAT_TODAY", TROUBLE.isoformat())
