@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from schemas.errors import DeliveryRejectedError, SamkatError
 from schemas.outcomes import DeliveryState, PlanState
-from schemas.register.senders import Sender
 from schemas.warehouse.raw import raw_delivery
 from tasks.batch import each_delivery, few_collections, proved_rows, rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import load_holdings as holding_loading
 from tasks.catalogue import load_union, planning, preview, reverting, review
+from tasks.catalogue.delivery_loading import loading_of
 from tasks.catalogue.loading import Loading
 from tasks.catalogue.needed import still_needed
 from tasks.catalogue.promises import BrokenPromiseError, require_promises
@@ -34,7 +34,7 @@ from tasks.catalogue.small_deliveries import (
     stage_small,
 )
 from tasks.catalogue.staging import forget_staged, stage_delivery
-from tasks.catalogue.stock import COLLECTION, held_now, stock_profile
+from tasks.catalogue.stock import COLLECTION
 from tasks.catalogue.stock import FLOW as COLLECTIONS
 from tasks.cluster import on_cluster
 from tasks.landing.receiving import original, reject
@@ -53,28 +53,6 @@ APPROVED_AS_A_WHOLE = (PATRONS, COLLECTIONS, planning.IMPORTS)
 """Flows whose plans say nothing about single classes of a supplier's delivery."""
 APPROVAL_WAITS_SECONDS = 600
 """How long an approval waits for the run that is loading the same sender's deliveries."""
-
-
-def loading_of(place: Workplace, row: sa.Row[Any], held_classes: frozenset[str] = frozenset()) -> Loading:
-    """How the delivery of this ledger row is loaded."""
-    if row.kind == COLLECTION:
-        with place.warehouse.read() as connection:
-            held_classes |= held_now(connection, row.delivery_id)
-    return Loading(
-        delivery_id=row.delivery_id,
-        supplier=_sender_of(place, row),
-        register=place.register.for_sender(row.sender),
-        sent_at_name=row.sent_at_name,
-        today=place.today,
-        now=place.now,
-        held_classes=held_classes,
-    )
-
-
-def _sender_of(place: Workplace, row: sa.Row[Any]) -> Sender | None:
-    if row.kind == COLLECTION:
-        return stock_profile(row.sender, row.mode, place.register)
-    return None if row.kind == "catalogue" else place.sender(row.sender)
 
 
 @stage(retries=2)

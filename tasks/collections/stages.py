@@ -19,8 +19,9 @@ from schemas.warehouse.core import core_plan
 from tasks.batch import STOPPED, each_delivery, rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import load_holdings as holding_loading
+from tasks.catalogue.delivery_loading import loading_of
 from tasks.catalogue.needed import still_needed
-from tasks.catalogue.stages import APPROVAL_WAITS_SECONDS, Carried, loading_of
+from tasks.catalogue.stages import APPROVAL_WAITS_SECONDS, Carried
 from tasks.catalogue.staging import forget_staged
 from tasks.catalogue.stock import ATTACH, COLLECTION, CREATE, CREATES_MISSING, FLOW, enter_collection, stock_rules
 from tasks.collections import attaching, files, report

@@ -12,10 +12,10 @@ from prefect.artifacts import create_markdown_artifact
 
 from schemas.outcomes import DeliveryState, PlanState
 from tasks.batch import each_delivery, rows_in_state
+from tasks.catalogue.delivery_loading import loading_of
 from tasks.catalogue.load_bibs import load_bib_range
 from tasks.catalogue.preview import preview_delivery
 from tasks.catalogue.small_deliveries import rules_of
-from tasks.catalogue.stages import loading_of
 from tasks.imports import planning
 from tasks.imports.planning import Planned
 from tasks.imports.report import as_markdown

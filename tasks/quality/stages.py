@@ -18,8 +18,8 @@ from schemas.errors import SamkatError
 from schemas.outcomes import DeliveryState
 from schemas.summaries import DeliverySummary
 from tasks.batch import PROOF, STOPPED, each_delivery, rows_in_state
+from tasks.catalogue.delivery_loading import loading_of
 from tasks.catalogue.planning import reject_delivery
-from tasks.catalogue.stages import loading_of
 from tasks.landing.archive import report_key
 from tasks.landing.feeds import feeds_of, judge_feeds
 from tasks.matching.judging import STAGE as MATCH
@@ -56,11 +56,7 @@ def check_deliveries(deliveries: list[int]) -> Counter[str]:
         supplier = place.sender(sender)
         with place.warehouse.write(GATE_LOCK) as connection:
             # Read again behind the lock: another run may have judged them and gone on meanwhile.
-            some = {
-                row.delivery_id: row
-                for row in _to_judge(place, deliveries, waiting)
-                if row.sender == sender
-            }
+            some = {row.delivery_id: row for row in _to_judge(place, deliveries, waiting) if row.sender == sender}
             results = judge_deliveries(connection, list(some), supplier, place.register)
             previews = {each: results.pop(each) for each, row in some.items() if row.is_preview or row.kind == IMPORT}
             decisions = pass_or_hold(connection, results, now=place.now, run_id=run_id())
@@ -77,9 +73,7 @@ def check_deliveries(deliveries: list[int]) -> Counter[str]:
     return counts
 
 
-def _to_judge(
-    place: Workplace, deliveries: Collection[int], states: Collection[DeliveryState]
-) -> list[sa.Row[Any]]:
+def _to_judge(place: Workplace, deliveries: Collection[int], states: Collection[DeliveryState]) -> list[sa.Row[Any]]:
     """Deliveries that wait for the gate. One that was matched has been through it, and is held for another reason."""
     rows = rows_in_state(place.warehouse, deliveries, states)
     with place.warehouse.read() as connection:

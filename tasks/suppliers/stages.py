@@ -17,7 +17,7 @@ from schemas.warehouse.raw import raw_delivery
 from tasks.batch import rows_in_state
 from tasks.catalogue import load_bibs as bib_loading
 from tasks.catalogue import planning, preview
-from tasks.catalogue.stages import loading_of
+from tasks.catalogue.delivery_loading import loading_of
 from tasks.landing.archive import tried_key
 from tasks.landing.fingerprint import fingerprint
 from tasks.landing.keys import Area
