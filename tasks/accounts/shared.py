@@ -133,12 +133,16 @@ def run_retirement(connection: Connection, post: Post, day: date) -> Counter[str
     lists = _lists_left(connection, post.system.code)
     if not due and not (lists and day >= rules.on):
         return Counter()
+    # A login that is gone already is told of where lists of it have come since.
+    has_lists = sa.exists().where(
+        core_account_list.c.account_id == core_account.c.account_id, core_account_list.c.exported_on.is_(None)
+    )
     rows = connection.execute(
         sa.select(core_account)
         .where(
             core_account.c.system == post.system.code,
             core_account.c.kind == "shared",
-            core_account.c.status != "retired",
+            sa.or_(core_account.c.status != "retired", has_lists),
         )
         .order_by(core_account.c.library, core_account.c.login_key)
     ).all()

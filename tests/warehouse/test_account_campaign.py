@@ -245,6 +245,12 @@ def test_lists_of_shared_logins_reach_their_library_before_the_switch(warehouse:
     assert (line.login, line.personal, line.lists, line.lists_left) == ("solberg", 1, 3, 0)
     assert "Snow" in files[1]
     assert not any("Secret" in each for each in files)
+    # A list that comes when the login is gone already is not lost either.
+    with warehouse.write() as connection:
+        connection.execute(sa.update(core_account).where(core_account.c.kind == "shared").values(status="retired"))
+    assert retirement("2027-05-03") == {}
+    lists("login,list,title_number,title\nsolberg,Last,C15,Ice\neva,Mine,C3,Secret\n")
+    assert retirement("2027-05-04") == {"told retirement": 1, "lists exported": 1}
 
 
 def test_shared_logins_are_switched_off_on_the_day_and_personal_accounts_go_on(warehouse: Warehouse) -> None:
