@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.context import SyncClientContext
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_TO_API_BATCH_INTERVAL,
+    temporary_settings,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from deployments.sample.night import SAMPLE_NIGHT, write_night
@@ -26,8 +32,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
-    """Prefect's server in a process of its own, on a database that is gone afterwards."""
-    with prefect_test_harness(server_startup_timeout=120):
+    """Prefect's server in a process of its own, on a database that is gone afterwards; one client for all tests.
+
+    Runs here send no heartbeats, since one that does ends up to a second late; where they matter a test asks for them.
+    """
+    told = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_BATCH_INTERVAL: 0.3}
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings(told),
+        SyncClientContext.get_or_create(),
+    ):
+        yield
+
+
+@pytest.fixture
+def heartbeats() -> Iterator[None]:
+    """Runs say that they live."""
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 30}):
         yield
 
 

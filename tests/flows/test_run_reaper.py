@@ -23,6 +23,8 @@ from tasks.warehouse.runs import start_run
 from tasks.workplace import Workplace
 from tests.flows.runs import run
 
+pytestmark = pytest.mark.usefixtures("heartbeats")
+
 
 @pytest.fixture
 def warehouse_url(sqlite_url: str) -> str:
@@ -92,7 +94,7 @@ def test_a_run_that_was_called_crashed_while_the_server_was_away_and_lives_is_le
     alive, dead = (run_in(client, deployment, Pending(), Running(), crashed) for _ in range(2))
     beat = emit_event(HEARTBEAT, {"prefect.resource.id": f"prefect.flow-run.{alive}"})
     assert beat is not None
-    assert run(run_reaper, silence_seconds=45).value == {"scheduled": 1}
+    assert run(run_reaper, silence_seconds=30).value == {"scheduled": 1}
     assert [name_of(client, each) for each in (alive, dead)] == ["Crashed", "Scheduled"]
 
 
