@@ -21,6 +21,8 @@ from tasks.quality.stages import check_deliveries
 from tasks.suppliers import stages
 from tasks.suppliers.report import TrialReport
 from tasks.suppliers.showing import supplier_page
+from tasks.suppliers.trials import digest_of, keep_trial, read_trials
+from tasks.warehouse.ledger import delivery
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.export_checks import ON_SQLITE
@@ -112,6 +114,25 @@ def test_the_same_file_with_the_same_findings_is_kept_and_told_once(place: Workp
 
 
 @ON_SQLITE
+def test_a_run_that_was_killed_before_it_told_is_done_again_without_a_second_row(place: Workplace) -> None:
+    uri = parcel().land(place)
+    files = stages.receive_tests.fn("NORDBOK", [uri])
+    for stage in (stage_records, check_deliveries, match_on_isbn):
+        stage.fn(files.deliveries)
+    stages.try_loading.fn("NORDBOK", files.deliveries)
+    with place.warehouse.write() as connection:  # as far as report_tests has come
+        row = delivery(connection, files.deliveries[0])
+        (found,) = read_trials(connection, place.supplier("NORDBOK"), [row], {}, place.today)
+        keep_trial(connection, "NORDBOK", found, digest_of(connection, found), {"tried_at": place.now})
+    trial("NORDBOK", [uri])
+    with place.warehouse.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(core_notice)).scalar_one() == 1
+    assert len(rows(place, "out_trial", "trial_id")) == 1
+    assert len(rows(place, "out_trial_record", "position")) == 22
+    assert rows(place, "out_delivery", "delivery_id") == []
+
+
+@ON_SQLITE
 def test_small_test_files_are_counted_together_each_once(place: Workplace) -> None:
     first = Parcel().bib(book(1), "N1").holding("SOLB").land(place, 1)
     assert "enough_bibs" in [each.rule for each in trial("NORDBOK", [first]).checks if not each.is_met]
@@ -159,19 +180,19 @@ def test_before_its_agreement_a_supplier_is_tried_as_if_it_were_in_force(
     assert [each.rule for each in report.checks if each.is_needed and not each.is_met] == ["agreement"]
     file.write_text(file.read_text("utf-8").replace("sandbox = true", "sandbox = false"))
     open_place(register_folder=file.parent, today="2025-03-12", stable_seconds=0)
-    (delivery,) = ingest("NORDBOK", [parcel().land(place)])
-    assert ledger(place.warehouse, delivery).bibs_rejected == 11
+    (loaded,) = ingest("NORDBOK", [parcel().land(place)])
+    assert ledger(place.warehouse, loaded).bibs_rejected == 11
     assert rows(place, "out_record", "DISTINCT rule") == [("supplier_before_agreement",)]
 
 
 def test_once_out_of_the_sandbox_the_same_file_is_loaded_for_real(place: Workplace, open_place: OpenPlace) -> None:
     trial("NORDBOK", [parcel().land(place)])
     out = open_place(register_folder=SAMPLE_REGISTER, today="2025-03-14", stable_seconds=0)
-    (delivery,) = ingest("NORDBOK", [parcel().land(out)])
-    row = ledger(out.warehouse, delivery)
+    (loaded,) = ingest("NORDBOK", [parcel().land(out)])
+    row = ledger(out.warehouse, loaded)
     assert (row.state, row.bibs_created, row.holdings_created, row.is_preview) == ("settled", 11, 11, False)
     again = trial("NORDBOK", [parcel().land(out)])
-    assert (again.lines, list(again.known.values())) == ([], [delivery])
+    assert (again.lines, list(again.known.values())) == ([], [loaded])
 
 
 @ON_SQLITE
