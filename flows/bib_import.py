@@ -27,7 +27,7 @@ def bib_import(
     run plans, shows samples, and holds nothing. All other parameters as in `supplier-ingest`.
     """
     deliveries = receive_import(profile, uris, again=again, dry_run=dry_run)
-    read_by_profile(profile, deliveries)
+    read_by_profile(profile, deliveries, dry_run=dry_run)
     stage_records(deliveries, dask)
     check_deliveries(deliveries)  # what is below the profile's limits is told in the plan
     match_on_isbn(deliveries)

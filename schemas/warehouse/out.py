@@ -30,7 +30,7 @@ OUT_DELIVERY = OutView(
     "One row a delivery, with what became of it. Counts are of the latest outcomes.",
     {
         "delivery_id": "Surrogate id",
-        "kind": "supplier, catalogue, collection",
+        "kind": "supplier, catalogue, collection, import",
         "sender": "Supplier code",
         "uri": "Where the file is now",
         "name": "File name as the sender wrote it",

@@ -45,16 +45,22 @@ def rules_of_profile(profile: ImportProfile) -> tuple[str, str]:
     return text, hashlib.sha256(text.encode()).hexdigest()
 
 
-def note_profile(connection: Connection, delivery_ids: Sequence[int], profile: ImportProfile, now: datetime) -> int:
+def note_profile(
+    connection: Connection, delivery_ids: Sequence[int], profile: ImportProfile, now: datetime, *, dry_run: bool = False
+) -> int:
     """Note by which profile deliveries are read; one that was read by another and not approved yet is read anew.
 
-    Returns how many are read anew.
+    Returns how many are read anew. A dry run touches none that a real run has taken.
     """
     text, digest = rules_of_profile(profile)
     anew = 0
     for delivery_id in delivery_ids:
         row, noted = delivery(connection, delivery_id), noted_import(connection, delivery_id)
-        if row.state not in _OPEN or (noted is not None and noted.rules_sha256 == digest):
+        if (
+            row.state not in _OPEN
+            or (dry_run and not row.is_preview)
+            or (noted is not None and noted.rules_sha256 == digest)
+        ):
             continue
         if noted is not None:
             if is_stage_done(connection, delivery_id, APPROVED):

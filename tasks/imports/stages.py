@@ -30,11 +30,12 @@ from tasks.workplace import Workplace, workplace
 
 
 @stage()
-def read_by_profile(profile: str, deliveries: list[int]) -> Counter[str]:
+def read_by_profile(profile: str, deliveries: list[int], *, dry_run: bool = False) -> Counter[str]:
     """Note the profile that each file is read by; one that was read by another, and not approved, is read anew."""
     place = workplace()
     with place.warehouse.write() as connection:
-        anew = planning.note_profile(connection, deliveries, place.import_profile(profile), place.now)
+        known = place.import_profile(profile)
+        anew = planning.note_profile(connection, deliveries, known, place.now, dry_run=dry_run)
     return Counter({"read anew": anew})
 
 

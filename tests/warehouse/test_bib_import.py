@@ -56,7 +56,7 @@ def hand(place: Workplace, content: bytes, name: str = "koha.mrc", profile: str 
 def plan(uris: Sequence[str] = (), *, profile: str = KOHA, again: bool = False, dry_run: bool = False) -> list[int]:
     """A run of `bib-import` up to its plan, or of a dry run; returns the deliveries."""
     deliveries = receive_import.fn(profile, list(uris), again=again, dry_run=dry_run)
-    read_by_profile.fn(profile, deliveries)
+    read_by_profile.fn(profile, deliveries, dry_run=dry_run)
     for stage in BEFORE_THE_PLAN:
         stage(deliveries)
     plan_imports.fn(profile, deliveries, dry_run=dry_run)
@@ -251,6 +251,9 @@ def test_a_profile_that_changes_reads_a_held_file_anew(open_place: OpenPlace, tm
     place = open_place(
         today="2025-03-15", register_folder=own_register(tmp_path, 'MAIN = "SOLB", SCHOOL = "SOLG"', 'MAIN = "SOLG"')
     )
+    waiting = everything(place.warehouse, but=["raw_delivery_name", "core_counter"])
+    assert plan([hand(place, koha(1, item("MAIN", "Hc")))], dry_run=True) == [delivery]
+    assert everything(place.warehouse, but=["raw_delivery_name", "core_counter"]) == waiting
     run()
     assert held_hash(place) != first
     decide(held_hash(place))
