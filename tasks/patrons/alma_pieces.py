@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from lxml import etree
 
 from schemas.errors import DeliveryRejectedError
-from tasks.patrons.pieces import CHUNK_BYTES, MAX_PERSON_BYTES
+from tasks.patrons.pieces import CHUNK_BYTES, MAX_PERSON_BYTES, make_tuple
 
 _MARK = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!|</?(?:[A-Za-z_][\w.-]*:)?user(?=[\s/>])")
 _NEXT_USER = re.compile(rb"\s*<user(?=[\s>])")
@@ -128,12 +128,12 @@ class UserElements:
             return
         for begin, end in zip(begins, ends, strict=True):
             before = buffer[self._place : begin]
-            if before.strip():
+            if before != b"\n" and before.strip():
                 return
-            line = self._line + before.count(b"\n")
+            line = self._line + (1 if before == b"\n" else before.count(b"\n"))
             content = buffer[begin:end]
             self._line, self._place = line + content.count(b"\n"), end
-            yield UserElement(line, self._offset + begin, content, "")
+            yield make_tuple(UserElement, (line, self._offset + begin, content, ""))
 
     def _more(self) -> None:
         chunk = self._stream.read(CHUNK_BYTES)

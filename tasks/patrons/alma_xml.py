@@ -31,7 +31,7 @@ from tasks.patrons.alma_pieces import Frame, UserElements, hardened_parser
 from tasks.patrons.field_values import BadValueError, flag_of, text_of, xml_day_of
 from tasks.patrons.keys import item_key, text_key, type_key
 from tasks.patrons.person_draft import PersonDraft, RowRejectedError
-from tasks.patrons.pieces import PersonPiece, hash_of, hashing, rejected_piece
+from tasks.patrons.pieces import PersonPiece, hash_of, hashing, make_tuple, rejected_piece
 
 NAMESPACE = "urn:samkat:patron:1"
 """Of our own elements: `protection`, `confidential`, `old_id`. Others ignore them."""
@@ -83,11 +83,12 @@ class AlmaXmlReader:
                 hash_in_frame = hashing(hash_of(elements.frame.before))
                 if elements.encoding != codecs.lookup(self._source.charset).name:
                     self.defects.append(f"it declares {elements.encoding}, agreed is {self._source.charset}")
-            position = Position(number, element.line, element.byte_offset, member)
-            if element.defect:
-                yield rejected_piece(RejectedRow(position, "unreadable", element.defect, remedy="send it again, whole"))
+            line, byte_offset, content, defect = element
+            position = make_tuple(Position, (number, line, byte_offset, member))
+            if defect:
+                yield rejected_piece(RejectedRow(position, "unreadable", defect, remedy="send it again, whole"))
             else:
-                yield PersonPiece(position, element.content, hash_in_frame(element.content))
+                yield make_tuple(PersonPiece, (position, content, hash_in_frame(content), None))
         if elements.defect:
             self.defects.append(elements.defect)
 

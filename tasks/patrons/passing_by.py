@@ -52,7 +52,7 @@ _KNOWN = sa.table(
 
 def pass_by(connection: Connection, pieces: Sequence[PersonPiece], passing: Passing) -> PassedBy:
     """Stage those of `pieces` as unchanged who may be passed by, in the caller's transaction."""
-    rows = _asked(connection, [(each.position.record_no, each.content_hash) for each in pieces if not each.rejected])
+    rows = _asked(connection, [(each.content_hash, each.position.record_no) for each in pieces if not each.rejected])
     _empty(
         connection,
         "persons_known",
@@ -117,17 +117,16 @@ def gone(institution: str) -> sa.CompoundSelect[Any]:
     )
 
 
-def _asked(connection: Connection, rows: Sequence[tuple[int, bytes]]) -> sa.FromClause:
+def _asked(connection: Connection, rows: Sequence[tuple[bytes, int]]) -> sa.FromClause:
     if connection.dialect.name == "postgresql":
-        numbers = sa.bindparam(None, [number for number, _ in rows], type_=sa.ARRAY(sa.Integer()), unique=True)
-        hashes = sa.bindparam(None, [each for _, each in rows], type_=sa.ARRAY(sa.LargeBinary()), unique=True)
+        numbers = sa.bindparam(None, [number for _, number in rows], type_=sa.ARRAY(sa.Integer()), unique=True)
+        hashes = sa.bindparam(None, [each for each, _ in rows], type_=sa.ARRAY(sa.LargeBinary()), unique=True)
         columns = (sa.column("record_no", sa.Integer), sa.column("content_hash", sa.LargeBinary))
         return sa.func.unnest(numbers, hashes).table_valued(*columns).render_derived()
-    _empty(connection, "persons_asked", "record_no INTEGER, content_hash {bytes}")
+    _empty(connection, "persons_asked", "content_hash {bytes}, record_no INTEGER")
     if rows:
         # In the order of the index: its pages are gone through once, not jumped about in.
-        ordered = sorted(rows, key=lambda row: row[1])
-        connection.exec_driver_sql("INSERT INTO persons_asked VALUES (?, ?)", ordered)
+        connection.exec_driver_sql("INSERT INTO persons_asked VALUES (?, ?)", sorted(rows))
     return _ASKED
 
 

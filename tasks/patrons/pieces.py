@@ -10,6 +10,8 @@ from typing import BinaryIO, NamedTuple, Protocol
 from schemas.patrons import IncomingPerson, Position, RejectedRow
 
 CHUNK_BYTES = 1024 * 1024
+make_tuple = tuple.__new__
+"""Makes a named tuple in half the time of its own constructor, which is no built-in one: for what each person costs."""
 MAX_PERSON_BYTES = 1024 * 1024
 """A person that is longer is none: what closes it was lost."""
 
