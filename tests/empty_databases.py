@@ -51,6 +51,15 @@ _RESTART = """
 SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
 FROM pg_sequences WHERE last_value IS NOT NULL
 """
+_FORGET = (
+    "SET allow_system_table_mods = on",
+    f"DELETE FROM pg_statistic WHERE starelid >= {_OF_OURS}",
+    f"UPDATE pg_class SET reltuples = -1, relpages = 0, relallvisible = 0 WHERE oid >= {_OF_OURS} AND relkind = 'r'"
+    " AND reltuples <> -1",
+    "SELECT pg_stat_force_next_flush()",
+    "SELECT pg_stat_reset()",
+)
+"""What the planner knows of tables that were full, and how often they changed, this session's own part included."""
 
 
 class EmptyDatabases:
@@ -112,7 +121,8 @@ class EmptyDatabases:
         for number in restored:
             with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(self._tables[number])) as copy:
                 copy.write(self._rows[number])
-        connection.execute(_RESTART)
+        for statement in (_RESTART, *_FORGET):
+            connection.execute(statement)
 
     def _filled(self, connection: psycopg.Connection) -> list[int]:
         """Numbers of the tables that hold rows."""
