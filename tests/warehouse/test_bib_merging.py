@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -215,6 +217,26 @@ def test_a_bib_that_was_merged_on_is_parted_from_the_last_one_first(thrice: Work
     split(thrice, 2)
     split(thrice, 4)
     assert catalogue_content(thrice.warehouse) == before
+
+
+def test_whatever_is_merged_and_parted_in_whatever_order_all_is_as_before_in_the_end(thrice: Workplace) -> None:
+    before, stood = catalogue_content(thrice.warehouse), shelves(thrice)
+    for seed in (1, 7):
+        rng, standing = Random(seed), list[int]()
+        for _ in range(5):
+            keep, other = rng.sample(range(1, 5), 2)
+            with suppress(UsageError):
+                standing += [other] * (merge(thrice, keep, other, force=True)[0].merge is not None)
+            if standing and rng.random() < 0.4:
+                with suppress(UsageError):
+                    standing.remove(split(thrice, rng.choice(standing)).merged_id)
+        while standing:
+            for bib_id in rng.sample(standing, len(standing)):
+                with suppress(UsageError):
+                    done = split(thrice, bib_id)
+                    assert done.left == ()
+                    standing.remove(bib_id)
+        assert (shelves(thrice), catalogue_content(thrice.warehouse)) == (stood, before), seed
 
 
 def test_the_undo_of_a_run_parts_all_that_it_merged(thrice: Workplace) -> None:
