@@ -78,6 +78,8 @@ def test_every_command_of_the_design_is_there() -> None:
         "samkat patrons disclose",
         "samkat patrons erase",
         "samkat patrons obligations",
+        "samkat patrons reviews",
+        "samkat patrons decide",
         "samkat patrons update",
         "samkat patrons tokens add",
         "samkat patrons tokens list",
