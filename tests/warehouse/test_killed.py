@@ -120,7 +120,8 @@ def run(place: Workplace) -> None:
 
 
 def test_killed_before_any_commit_and_run_again(open_place: OpenPlace) -> None:
-    kill_everywhere(open_place(today="2025-03-14", chunk_records=5), day(), LOGIN_PAGE, is_after=False)
+    # The day's file is two chunks: all that happens between chunks does, with fewer commits of one kind.
+    kill_everywhere(open_place(today="2025-03-14", chunk_records=10), day(), LOGIN_PAGE, is_after=False)
 
 
 def test_killed_after_any_commit_and_run_again(open_place: OpenPlace) -> None:
