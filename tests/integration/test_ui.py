@@ -122,7 +122,9 @@ def fill_in_the_form(page: Page, ui: str, run_id: str, pictures: Path) -> None:
     expect(dialog.get_by_text("67% of 24 bibs have no ISBN")).to_be_visible()
     dialog.get_by_role("button", name="leave", exact=True).press("ArrowDown")
     page.get_by_text("approve", exact=True).click()
-    dialog.locator("textarea").fill("Bo Alm")
+    comment, who = dialog.locator("textarea").all()
+    comment.fill("the supplier has asked")
+    who.fill("Bo Alm")
     page.screenshot(path=pictures / "decide-form.png")
     dialog.get_by_role("button", name="Submit").click()
 
@@ -149,6 +151,7 @@ def test_a_person_finds_a_held_run_and_decides_it_in_the_page_and_the_delivery_i
     wait_until(lambda: new_runs(served, known), 120, "the delivery goes on")
     (plan,) = served.rows(sa.select(core_plan))
     assert (plan.state, plan.decided_by) == ("applied", "Bo Alm")
+    assert plan.reason.endswith("[Bo Alm: the supplier has asked]")
     (delivery,) = served.rows(sa.select(raw_delivery))
     assert (delivery.state, delivery.bibs_created) == ("settled", 24)
     resubmitted = new_runs(served, known)
