@@ -42,19 +42,19 @@ def made_versions(
     connection: Connection, delivery_id: int, column: sa.Column[int], ids: Collection[int]
 ) -> dict[int, Made]:
     """What the delivery made of these bibs or holdings (`column` of core_outcome), by all its outcomes until now."""
-    wanted = id_set(connection, ids)
+    wanted = frozenset(ids)
     versions: dict[int, set[int]] = defaultdict(set)
+    # Not joined to the ids: SQLite would look through all of them for each outcome of the delivery.
     rows = connection.execute(
-        sa.select(column, core_outcome.c.version)
-        .join(wanted, wanted.c.value == column)
-        .where(
+        sa.select(column, core_outcome.c.version).where(
             core_outcome.c.delivery_id == delivery_id,
             core_outcome.c.version.is_not(None),
             core_outcome.c.record_type == ("holding" if column is core_outcome.c.holding_id else "bib"),
         )
     )
     for entity_id, version in rows:
-        versions[entity_id].add(version)
+        if entity_id in wanted:
+            versions[entity_id].add(version)
     return {
         entity_id: Made(min(some), max(some), len(some) == max(some) - min(some) + 1)
         for entity_id, some in versions.items()
