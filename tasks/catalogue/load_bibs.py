@@ -92,7 +92,9 @@ def load_bib_range(connection: Connection, loading: Loading, low: int, high: int
     changed = set() if is_as_matched else changed_since(connection, loading.delivery_id, low, high, snapshot)
     stale = changed & waiting.keys()
     counts: Counter[str] = Counter()
-    shared = shared_numbers(connection, loading.delivery_id, low, high) if len(waiting) > 1 else []
+    # The stock of a library makes and changes no bib here: none of its rows can meet another.
+    may_meet = len(waiting) > 1 and not loading.is_stock
+    shared = shared_numbers(connection, loading.delivery_id, low, high) if may_meet else []
     in_waves = waves(shared, waiting, stale)
     for number, positions in enumerate(in_waves):
         wave = [waiting[position] for position in positions]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import orjson
 
@@ -87,6 +87,10 @@ def stock_of_bib(record: LazyRecord, rules: StockRules) -> tuple[HoldingFacts, .
     mark = rules.places.get("shelf_mark")
     if mark is not None and "library" not in rules.places:
         tag = mark[0]
+    if rules.sole and mark is None and "852" not in record.tags:
+        number = (record.control("001") or "").strip()
+        reason = DELETED if record.leader[5] == "d" else ""
+        return (HoldingFacts(1, rules.sole, False, number, (_made(rules.sole, ""),), reason),)
     lines: dict[str, list[HoldingLine]] = {}
     strangers: dict[str, None] = {}
     shared_mark = _first(record, mark) if mark is not None and mark[0] != tag else ""
@@ -196,7 +200,9 @@ def _with_sigel(each: Field, sigel: str, called: str | None = None) -> Field:
     return each._replace(subfields=(("b", sigel), *place, *rest))
 
 
+@lru_cache(maxsize=4096)
 def _made(sigel: str, shelf_mark: str) -> HoldingLine:
+    """The same shelf marks stand in many rows."""
     subfields = [("b", sigel)] + ([(_SHELF_MARK_CODE, shelf_mark)] if shelf_mark else [])
     return holding_line(Field("852", "  ", tuple(subfields)))
 
