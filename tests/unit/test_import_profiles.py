@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,13 @@ def test_an_import_is_matched_by_its_own_rules_and_nobody_else_is(tmp_path: Path
     assert (own.match_at, own.weights.number_shared) == (1.5, 0.0)
     assert (own.review_at, own.weights.title_equal) == (others.review_at, others.weights.title_equal)
     assert others == register.matching
+
+
+def test_the_profiles_on_the_page_can_be_read_and_are_the_samples_but_for_what_it_leaves_out() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bib-import.md").read_text("utf-8")
+    told = [tomllib.loads(block)["import_profile"][0] for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    sample = tomllib.loads((SAMPLE_REGISTER / FILE).read_text("utf-8"))["import_profile"]
+    koha, school = told
+    assert koha == sample[0]
+    assert school | {"fields": sample[1]["fields"]} == sample[1]
+    assert [each for each in school["fields"] if each not in sample[1]["fields"]] == []
