@@ -67,4 +67,3 @@ def held_read_backs(connection: Connection, institutions: Collection[str] | None
         )
         for row in connection.execute(chosen)
     ]
-
