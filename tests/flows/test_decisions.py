@@ -86,6 +86,7 @@ def test_decided_reviews_load_the_bib_and_the_holding_that_waited(stocked: Workp
     ran = run(review_decide, {first: "new", second: "reject", others[0]: "match:999999"}, "Ada Kvist")
     assert ran.names("send notices") == [
         "decide reviews",
+        "decide duplicates",
         "prove conservation",
         "notify decided",
         "send worklist",
@@ -141,15 +142,18 @@ def test_an_approved_class_of_change_is_applied(stocked: Workplace, night: Night
     assert ran.names("resubmit") == [
         "decide plan",
         "apply plan",
+        "attach collections",
         "apply patron plan",
         "apply held updates",
         "apply account plan",
         "erase approved persons",
         "prove conservation",
+        "settle collections",
         "notify decided",
         "notify patron plan",
         "send worklist",
         "send notices",
+        "resubmit",
         "resubmit",
     ]
     row = ledger(stocked.warehouse, held.value[0].delivery_id)
