@@ -120,4 +120,4 @@ def _awaited(look: Callable[[], list[T]], is_there: Callable[[list[T]], bool]) -
             before = len(found)
         if time.monotonic() > deadline:
             return found
-        time.sleep(0.1)
+        time.sleep(0.2)
