@@ -221,5 +221,9 @@ def test_memory_does_not_grow_with_the_file(kind: str) -> None:
         assert pieces == size // len(one)
         return highest
 
+    def least(size: int) -> int:
+        """Threads that earlier tests left behind may take memory meanwhile: they can only add to it."""
+        return min(peak(size) for _ in range(3))
+
     peak(1_000_000)  # what is made once, whatever the size
-    assert peak(12_000_000) < 1.1 * peak(6_000_000) < 8_000_000
+    assert least(12_000_000) < 1.1 * least(6_000_000) < 8_000_000
