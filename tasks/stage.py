@@ -18,12 +18,15 @@ from prefect import Task, get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import MissingContextError
 
+from schemas.summaries import DeliverySummary
 from tasks.warehouse import away
 from tasks.warehouse.turns import require_turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+MOST_NAMED = 8
+"""More names than these are a number in the log."""
 RETRIES = 8
 DELAYS_SECONDS = (4, 8, 16, 32, 60, 60, 60, 60)
 """Waits before each retry: five minutes in all, and with all the luck of the jitter against it more than three."""
@@ -70,8 +73,16 @@ def _totals(result: object) -> str:
             return _totals(sum((Counter(each) for each in result.values()), Counter(deliveries=len(result))))
         return ", ".join(f"{key} {value}" for key, value in result.items() if value) or "nothing to do"
     if isinstance(result, list):
-        return f"{len(result)} deliveries"
+        return _listed(result)
     return "done"
+
+
+def _listed(result: list[Any]) -> str:
+    """Names as they are, where they are few; ids and summaries by their number."""
+    if all(isinstance(each, str) for each in result) and len(result) <= MOST_NAMED:
+        return ", ".join(result) or "nothing to do"
+    is_of_deliveries = all(isinstance(each, int | DeliverySummary) for each in result)
+    return f"{len(result)} deliveries" if is_of_deliveries else f"{len(result)} in all"
 
 
 def _is_passing(_task: Any, _run: Any, state: Any) -> bool:
