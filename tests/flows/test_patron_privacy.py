@@ -120,6 +120,16 @@ def test_a_night_leaves_no_person_outside_the_places_of_persons(
     check_a_night(home, tmp_path, monkeypatch)
 
 
+@pytest.mark.integration  # takes as long again
+@pytest.mark.timeout(600)
+def test_nor_does_it_on_postgresql(
+    postgresql_warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMKAT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAMKAT_WAREHOUSE_URL", postgresql_warehouse_url)
+    check_a_night(tmp_path / "home", tmp_path, monkeypatch)
+
+
 def check_a_night(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A night of all sources leaves no person outside the places of persons, whatever the warehouse is on."""
     before = texts_of_prefect()
