@@ -68,13 +68,13 @@ def test_an_ingest_ends_before_the_pages_are_made_in_the_background(
     deadline = time.monotonic() + LIMIT_SECONDS
     while None in pages(home) and time.monotonic() < deadline:
         time.sleep(0.5)
-    log = (home.settings.home / "logs" / "data-docs.log").read_text(encoding="utf-8")
-    assert [each is not None and each.is_file() for each in pages(home)] == [True, True], log
-    assert "write data docs: deliveries " in log
     started = sum("started in the background" in each.log("start data docs:") for each in (first, second))
     while _ended(home) < started and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert _ended(home) == started
+    log = (home.settings.home / "logs" / "data-docs.log").read_text(encoding="utf-8")
+    assert [each is not None and each.is_file() for each in pages(home)] == [True, True], log
+    assert "write data docs: deliveries " in log
+    assert _ended(home) == started, log
 
 
 def _ended(home: Workplace) -> int:
