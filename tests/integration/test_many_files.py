@@ -188,7 +188,7 @@ def test_two_workers_in_parallel_give_the_same_warehouse_as_one_process(
         wait_until(lambda: all(each["end_time"] for each in runs_of(together, known)), 60, "the runs have ended")
         runs = runs_of(together, known)
         assert len({each["infrastructure_pid"] for each in runs}) == len(runs) >= 4
-        assert _overlap(runs), "two runs were under way at the same time"
+        assert _overlap(runs), [(each["name"], each["start_time"], each["end_time"]) for each in runs]
         assert content_of(together) == content_of(alone)
 
 
