@@ -173,8 +173,8 @@ def test_two_workers_in_parallel_give_the_same_warehouse_as_one_process(
         assert done.code == 0, done.err
         known = {each["id"] for each in deployed(together).server.flow_runs(flow="supplier-ingest")}
         with watching(together):
-            # Each supplier's files in two parts: the second comes while the first is worked on.
-            for part in (slice(0, EACH // 2), slice(EACH // 2, EACH)):
+            # Each supplier's files in parts: the next one comes while those before are worked on.
+            for part in (slice(begin, begin + EACH // 4) for begin in range(0, EACH, EACH // 4)):
                 for supplier, some in files.items():
                     drop_all(some[part], incoming(together, supplier))
                 if not together.workers:
