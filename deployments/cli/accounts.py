@@ -256,18 +256,61 @@ def renew(
     raise typer.Exit(HELD if report.rejects else 0)
 
 
-@command(app, "rotate", "samkat accounts rotate rotations.csv --system alma")
+@command(app, "rotate", "samkat accounts rotate --system alma", "samkat accounts rotate rotations.csv --system alma")
 def rotate(
-    file: OneFile, system: System = None, on: On = None, dry_run: DryRun = False, as_json: AsJson = False
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A CSV file with the days; else the list is shown.")
+    ] = None,
+    start: Annotated[bool, typer.Option("--start", help="Do what is due today: announce, remind.")] = False,
+    system: System = None,
+    on: On = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Record that shared accounts got a new password: the day, never the password."""
+    """Show which shared accounts have their new password and which are late; with a file record it.
+
+    Recorded is the day, never the password. With --start libraries are told what is due to be told today.
+    """
     settings = place.settings()
+    if file is None:
+        _rotations(settings, system, on, as_json, start=start)
+        return
+    if start:
+        raise UsageError("a file and --start are two things", field="--start", remedy="give one after the other")
     report, known = _import(settings, file, system, "rotations", on, dry_run=dry_run)
     Output(as_json).show(
         {"system": known.code, "dry_run": dry_run, **vars(report)},
         lambda console: _render_import(console, report, known, dry_run),
     )
     raise typer.Exit(HELD if report.rejects else 0)
+
+
+def _rotations(settings: Settings, system: str | None, on: str | None, as_json: bool, *, start: bool) -> None:
+    from tasks.accounts.shared import rotation_report
+
+    output, day, known = Output(as_json), _day(on), _system(settings, system)
+    if known.rotation is None:
+        raise UsageError(
+            f"{known.name} has no rotation of passwords", field="--system",
+            remedy=f"set [rotation] in account_rules/{known.code}.toml (docs/register.md)",
+        )  # fmt: skip
+    with place.warehouse(settings) as warehouse:
+        done = None
+        if start:
+            with flow_session(settings, output):
+                done = run_flow("shared_account_rotation", "shared_account_rotation", system=known.code, on=day)
+        with warehouse.read() as connection:
+            lines = rotation_report(connection, known.code, known.rotation, day or settings.business_date())
+    names = ("library", "login", "owner", "contact", "rotated_on", "rotation_day", "standing")
+
+    def render(console: Console) -> None:
+        if done:
+            prose(console, ", ".join(f"{name}: {number}" for name, number in done.items()))
+        rows = [[getattr(each, name) for name in names] for each in lines]
+        titles = ("library", "login", "owner", "contact", "new password on", "rotation day", "standing")
+        print_table(console, f"Shared accounts of {known.name}", titles, rows)
+
+    output.show({"system": known.code, "done": done, "accounts": lines}, render)
 
 
 @command(app, "retire", "samkat accounts retire --system legimus", "samkat accounts retire --system legimus --start")

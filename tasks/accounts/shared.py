@@ -44,6 +44,46 @@ def rotation_step(rules: Rotation, day: date) -> RotationStep | None:
     return max(due, key=lambda each: each.since, default=None)
 
 
+@dataclass(frozen=True)
+class RotationLine:
+    """A shared account, and whether it has the new password of a rotation day."""
+
+    library: str
+    login: str
+    owner: str | None
+    contact: str | None
+    rotated_on: date | None
+    rotation_day: date
+    standing: Literal["done", "to do", "overdue"]
+
+
+def nearest_rotation(rules: Rotation, day: date) -> date:
+    """The rotation day that a list is about: the next one once it is announced, else the one that was last."""
+    years = [date.fromisoformat(f"{year}-{rules.on}") for year in (day.year - 1, day.year, day.year + 1)]
+    announced = timedelta(max(rules.announce_days, default=0))
+    return max(each for each in years if each - announced <= day)
+
+
+def rotation_report(connection: Connection, system: str, rules: Rotation, day: date) -> list[RotationLine]:
+    """Every active shared account of a system, by library: who has the new password, who is late."""
+    on = nearest_rotation(rules, day)
+    without = {row.account_id for row in not_rotated(connection, system, on, day)}
+    account = core_account.c
+    rows = connection.execute(
+        sa.select(core_account)
+        .where(account.system == system, account.kind == "shared", account.status == "active")
+        .order_by(account.library, account.login_key)
+    )
+    late: Literal["to do", "overdue"] = "overdue" if day > on else "to do"
+    return [
+        RotationLine(
+            row.library, row.login, row.owner, row.contact, row.rotated_on, on,
+            late if row.account_id in without else "done",
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
 def not_rotated(connection: Connection, system: str, on: date, day: date) -> Sequence[sa.Row[Any]]:
     """Shared accounts that have not got the new password of the day `on`: none since a month before it."""
     account = core_account.c

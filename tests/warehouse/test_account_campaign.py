@@ -17,7 +17,14 @@ from schemas.warehouse.core import core_notice
 from tasks.accounts.all_files import take_file
 from tasks.accounts.campaign import campaign_days, run_campaign
 from tasks.accounts.letters import Post
-from tasks.accounts.shared import retirement_report, rotation_step, run_retirement, run_rotation, tell_of_retirement
+from tasks.accounts.shared import (
+    retirement_report,
+    rotation_report,
+    rotation_step,
+    run_retirement,
+    run_rotation,
+    tell_of_retirement,
+)
 from tasks.accounts.store import ACCOUNTS_LOCK
 from tasks.notices.message import attachments_from
 from tasks.warehouse.engine import Warehouse
@@ -212,8 +219,17 @@ def test_overdue_shared_accounts_are_listed_until_they_are_recorded(warehouse: W
     assert rotation("2026-08-03") == {"rotation accounts": 2}
     answer(warehouse, "login,rotated_on\ndesk,2026-09-01\n", on="2026-09-01", kind="rotations")
     assert rotation("2026-09-02") == {"overdue accounts": 1, "told overdue": 2}
+    assert standings(warehouse, "2026-09-02") == {"desk": "done", "van": "overdue"}
     answer(warehouse, "login,rotated_on\nvan,2026-09-03\n", on="2026-09-03", kind="rotations")
     assert rotation("2026-09-08") == {}
+    assert standings(warehouse, "2027-08-01") == {"desk": "done", "van": "done"}
+    assert standings(warehouse, "2027-08-02") == {"desk": "to do", "van": "to do"}
+
+
+def standings(warehouse: Warehouse, on: str) -> dict[str, str]:
+    assert ALMA.rotation is not None
+    with warehouse.read() as connection:
+        return {each.login: each.standing for each in rotation_report(connection, "alma", ALMA.rotation, day(on))}
 
 
 # --- retirement of shared logins

@@ -98,6 +98,10 @@ def test_the_year_end_list_answers_rotation_and_retirement_are_shown(said: Any) 
     answer = "login,decision\nvera,ja\n"
     assert said("renew", "--system", "alma", "--by", "Anna Berg", text=answer)[1]["counts"]["changed"] == 1
     assert said("rotate", "--system", "alma", text="login,rotated_on\neva,2026-01-10\n")[0] == 3
+    (desk,) = said("rotate", "--system", "alma", "--on", "2026-08-10")[1]["accounts"]
+    assert (desk["login"], desk["standing"], desk["rotation_day"]) == ("desk", "to do", "2026-09-01")
+    assert said("rotate", "--system", "alma", "--start", text="login,rotated_on\ndesk,2026-01-10\n")[0] == 2
+    assert said("rotate", "--system", "legimus")[0] == 2
     (login,) = said("retire", "--system", "alma")[1]["logins"]
     assert (login["login"], login["personal"]) == ("desk", 0)
 
