@@ -33,7 +33,15 @@ from config.settings import Settings
 from deployments.automations import AUTOMATIONS
 from deployments.blocks import SECRET_BLOCKS, VARIABLES, environment_of_runs
 from deployments.prefect_file import pull_steps
-from deployments.registry import CLIENT_RETRIES, COLLISION_STRATEGY, DEPLOYED, HEARTBEAT_SECONDS, POOL, Deployed
+from deployments.registry import (
+    CLIENT_RETRIES,
+    COLLISION_STRATEGY,
+    DEPLOYED,
+    HEARTBEAT_SECONDS,
+    POOL,
+    RETRIED_ANSWERS,
+    Deployed,
+)
 from schemas.errors import ConfigurationError
 
 POOL_DESCRIPTION = "Samkat's flows, each in a process of its own on a machine where a worker runs."
@@ -108,6 +116,7 @@ def pool_template(blocks: frozenset[str] = frozenset()) -> dict[str, Any]:
     template["variables"]["properties"]["env"]["default"] = {
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         "PREFECT_CLIENT_MAX_RETRIES": str(CLIENT_RETRIES),
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": RETRIED_ANSWERS,
         **environment_of_runs(blocks),
     }
     return template

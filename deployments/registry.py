@@ -16,6 +16,8 @@ HEARTBEAT_SECONDS = 30
 """How often a run says that it lives: PREFECT_FLOWS_HEARTBEAT_FREQUENCY of every process that runs flows."""
 CLIENT_RETRIES = 7
 """PREFECT_CLIENT_MAX_RETRIES of runs on a worker: their requests wait 2, 4, ... 128 s, four minutes, for its server."""
+RETRIED_ANSWERS = "500,504"
+"""PREFECT_CLIENT_RETRY_EXTRA_CODES of runs on a worker: as 502 and 503, what a server gives that comes back."""
 COLLISION_STRATEGY = "ENQUEUE"
 """A run over the limit waits. CANCEL_NEW can wedge on a run that is stuck Pending."""
 

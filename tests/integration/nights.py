@@ -100,14 +100,20 @@ class Night:
         return str(self.production.server.ask(f"/flow_runs/{run_id}")["state"]["name"])
 
     def states_of(self, run_id: str) -> list[str]:
-        """Names of the states that a run went through."""
+        """Names of the states that a run went through, a bad one with its message."""
         found = self.production.server.ask(f"/flow_run_states/?flow_run_id={run_id}")
-        return [str(each["name"]) for each in sorted(found, key=lambda each: each["timestamp"])]
+        return [
+            f"{each['name']} ({each['message']})" if each["type"] in ("FAILED", "CRASHED") else str(each["name"])
+            for each in sorted(found, key=lambda each: each["timestamp"])
+        ]
 
     def has_ended(self, *run_ids: str) -> bool:
-        """Whether these runs, all where none is named, have ended one way or the other."""
+        """Whether these runs, all where none is named, have ended one way or the other.
+
+        Crashed is no end: a run is called that when nothing was heard of it, and it may live, or be taken up again.
+        """
         return all(
-            self.state_of(each) in ("Completed", "Failed", "Crashed", "Held", "Passed", "TimedOut")
+            self.state_of(each) in ("Completed", "Failed", "Held", "Passed", "TimedOut")
             for each in run_ids or self.runs.values()
         )
 

@@ -172,16 +172,16 @@ def test_two_workers_in_parallel_give_the_same_warehouse_as_one_process(
         done = alone.samkat("sweep", "--here", "--json")
         assert done.code == 0, done.err
         known = {each["id"] for each in deployed(together).server.flow_runs(flow="supplier-ingest")}
+        # Both look for work before there is any, so that each takes the first run of one supplier.
+        for _ in range(2):
+            together.start_worker(limit=1)
+        for worker in together.workers:
+            wait_until(lambda of=worker: "started!" in of.log.read_text("utf-8"), 60, "the worker looks for work")
         with watching(together):
             # Each supplier's files in parts: the next one comes while those before are worked on.
             for part in (slice(begin, begin + EACH // 4) for begin in range(0, EACH, EACH // 4)):
                 for supplier, some in files.items():
                     drop_all(some[part], incoming(together, supplier))
-                if not together.workers:
-                    # Both find work at once, so that they are at it at the same time.
-                    wait_until(lambda: len(runs_of(together, known)) >= len(files), 60, "a run for each supplier")
-                    together.start_worker(limit=1)
-                    together.start_worker(limit=1)
                 time.sleep(4)
             every = {"settled": EACH * len(files)}
             wait_until(lambda: states(together) == every, 200, "all are settled", every_seconds=1)

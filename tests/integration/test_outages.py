@@ -133,6 +133,8 @@ def proved(nights: Nights, name: str, figures: list[str]) -> Weathered:
     weathered = nights.disturbed[name].result()
     of, calm = weathered.night, nights.undisturbed.result()
     figures.append(f"{name} away for {AWAY_SECONDS:.0f} s: all runs ended {weathered.seconds_to_recover:.0f} s after")
+    for supplier, each in of.runs.items():
+        figures.append(f"{name} away: {supplier} was {', '.join(of.states_of(each))}")
     assert of.states() == {"settled": DELIVERIES}
     assert of.content() == calm.content()
     assert len([each for each in of.content()[1] if each[0]]) >= BIBS + HOLDINGS
@@ -185,7 +187,5 @@ def test_the_mail_server_is_away(nights: Nights, figures: list[str]) -> None:
 def test_prefects_api_is_away(nights: Nights, figures: list[str]) -> None:
     weathered = proved(nights, "prefect", figures)
     of = weathered.night
-    for supplier, each in of.runs.items():
-        figures.append(f"prefect away: {supplier} was {', '.join(of.states_of(each))}")
     assert {of.state_of(each) for each in of.runs.values()} == {"Completed"}
     all_sent_once(of)
