@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from deployments.sample.records import Line
+from schemas.warehouse.core import core_turn
 from tasks.workplace import Workplace
 from tests.warehouse.collection_runs import decide, match, table
 from tests.warehouse.conftest import OpenPlace
@@ -31,6 +33,12 @@ def end(place: Workplace) -> dict[str, Any]:
     return {**end_of(place), **found, "plans": [each[1:9] for each in rows["core_plan"]]}
 
 
+def died(place: Workplace) -> None:
+    """As others see the one that was killed: of that number there is a process that began at another time."""
+    with place.warehouse.write() as connection:
+        connection.execute(sa.update(core_turn).values(process=core_turn.c.process + "0"))
+
+
 @ON_SQLITE
 def test_killed_at_any_commit_and_done_again(open_place: OpenPlace) -> None:
     """Right after every other commit: before the next one nothing but files can change (test_killed.py)."""
@@ -47,5 +55,6 @@ def test_killed_at_any_commit_and_done_again(open_place: OpenPlace) -> None:
         begin(place, begun, [])
         with commits.killing(number, is_after=True), pytest.raises(KilledError):
             stock_of(place)
+        died(place)
         stock_of(place)
         assert end(place) == undisturbed, f"killed at commit {number} of {total}"
