@@ -60,19 +60,23 @@ def holding(
     Output(as_json).show(found, lambda console: _render_holding(console, settings, found))
 
 
-@command(app, "account", "samkat why account 7")
+@command(app, "account", "samkat why account anna1", "samkat why account 7")
 def account(
-    account_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the account, as in `samkat accounts show`.")],
+    account_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Login of the account, or its id as in `samkat accounts show`.")
+    ],
+    system: Annotated[str | None, typer.Option("--system", help="Code of the system the login is in.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain a staff account: its status by its dates, where each value came from, every sweep that touched it."""
     from deployments.cli.why_account import render
-    from tasks.accounts.showing import why_account
+    from tasks.accounts.showing import account_id_of, why_account
 
     settings = place.settings()
     known = place.register(settings).account_system_by_code
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
-        found = why_account(connection, account_id, known, settings.business_date())
+        named = account_id_of(connection, account_id, system)
+        found = why_account(connection, named, known, settings.business_date())
     Output(as_json).show(found, lambda console: render(console, found))
 
 

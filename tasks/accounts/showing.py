@@ -23,7 +23,7 @@ from schemas.warehouse.accounts import (
 from tasks.accounts.campaign import campaign_days, days_of_year
 from tasks.accounts.roles import judge_roles
 from tasks.accounts.standing import STANDING_WORDS, next_due, standing
-from tasks.accounts.store import account_row, facts_of
+from tasks.accounts.store import account_row, facts_of, login_key
 
 MOST: Final = 500
 
@@ -68,6 +68,32 @@ def renewal_list(connection: Connection, system: AccountSystem, year: int | None
     )
     blank = {"system": system.code, "year": days.year, "decision": None, "until": None, "outcome": "not asked yet"}
     return [{**blank, **row._mapping} for row in coming]
+
+
+def account_id_of(connection: Connection, text: str, system: str | None = None) -> int:
+    """The id of an account that a person names by its id or its login.
+
+    Raises `UsageError` where there is none, and where several systems have the login and none is named.
+    """
+    wanted = text.strip()
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
+        # A login may be digits, too; the id is what every other command shows.
+        by_id = account_row(connection, int(wanted))
+        if by_id is not None and system in (None, by_id.system):
+            return int(by_id.account_id)
+    account = core_account.c
+    named = sa.select(account.account_id, account.system, account.library).where(account.login_key == login_key(wanted))
+    found = connection.execute(named.order_by(account.system)).all()
+    mine = [each for each in found if system in (None, each.system)]
+    if not mine:
+        raise UsageError(
+            f"there is no account with the id or login {wanted!r}", field="ID",
+            remedy="`samkat accounts show` lists them",
+        )  # fmt: skip
+    if len(mine) > 1:
+        ids = ", ".join(f"{each.account_id} in {each.system}" for each in mine)
+        raise UsageError(f"{len(mine)} accounts have the login {wanted!r}: {ids}", field="ID", remedy="give the id")
+    return int(mine[0].account_id)
 
 
 def why_account(

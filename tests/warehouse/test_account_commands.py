@@ -82,7 +82,7 @@ def test_a_sweep_is_listed_explained_and_undone(said: Any, home: Workplace, caps
     assert why["account"]["status"] == "expired"
     assert why["actions"][-1]["action"] == "expire"
     assert why["origins"]["mission_end_on"] == ["import:file.csv", "2026-01-15"]
-    assert run(["why", "account", "1"]) == 0
+    assert run(["why", "account", "EVA"]) == 0
     assert "end_over" in capsys.readouterr().out
     (named,) = account_runs_of("sweep-1")
     assert revert_account_runs.fn((named,), dry_run=True)["accounts"] == 1
@@ -102,6 +102,21 @@ def test_the_year_end_list_answers_rotation_and_retirement_are_shown(said: Any) 
     assert (desk["login"], desk["standing"], desk["rotation_day"]) == ("desk", "to do", "2026-09-01")
     assert said("rotate", "--system", "alma", "--start", text="login,rotated_on\ndesk,2026-01-10\n")[0] == 2
     assert said("rotate", "--system", "legimus")[0] == 2
+
+
+def test_a_login_that_several_systems_have_is_asked_back(said: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    said("import", "--system", "alma", text=STAFF)
+    other = "login,library,name,email,tasks\neva,SOLB,Eva Lind,eva@solberg.example,talking books\n"
+    assert said("import", "--system", "legimus", text=other)[1]["counts"]["created"] == 1
+
+    def why(*words: str) -> tuple[int, str]:
+        code = run(["why", "account", *words])
+        return code, "".join(capsys.readouterr())
+
+    code, answer = why("eva")
+    assert (code, "1 in alma, 4 in legimus" in answer) == (2, True)
+    assert why("eva", "--system", "legimus")[1].startswith("Account 4, eva in legimus")
+    assert why("4", "--system", "alma")[0] == why("nobody")[0] == 2
     (login,) = said("retire", "--system", "alma")[1]["logins"]
     assert (login["login"], login["personal"]) == ("desk", 0)
 
