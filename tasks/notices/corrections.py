@@ -52,6 +52,8 @@ class LibraryCorrection:
     delivered_on: date
     reverted_on: date
     lines: tuple[CorrectionLine, ...]
+    sender_kind: str = "supplier"
+    """As in the digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def compose_correction(
     max_rows: int = MAX_ROWS,
 ) -> Message:
     """The e-mail to one library. A delivery is undone once: the second revert makes the same message."""
-    phrases = (book or standard_book()).language(correction.language)
+    phrases = (book or standard_book()).language(correction.language).about(correction.sender_kind)
     sections = _sections(correction, phrases, max_rows)
     shown = sum(len(section.lines) for section in sections)
     attachments = (_all_lines(correction, phrases),) if shown < len(correction.lines) else ()

@@ -72,6 +72,8 @@ class LibraryDigest:
     counts: Mapping[HoldingOutcome, int] = field(default_factory=dict)
     bib_counts: Mapping[BibOutcome, int] = field(default_factory=dict)
     has_waited: bool = False
+    sender_kind: str = "supplier"
+    """`import` where an import profile stands for the supplier."""
 
     def total_of(self, outcome: HoldingOutcome) -> int:
         """How many holdings ended so; never less than the lines that say so."""
@@ -106,7 +108,7 @@ def compose_library_digest(
     digest: LibraryDigest, catalogue_name: str, sender: str, book: PhraseBook | None = None, max_rows: int = MAX_ROWS
 ) -> Message:
     """The e-mail for one library, in its language. With more than `max_rows` holdings all of them are attached."""
-    phrases = (book or standard_book()).language(digest.language)
+    phrases = (book or standard_book()).language(digest.language).about(digest.sender_kind)
     sections = _sections(digest, phrases, max_rows)
     shown = sum(len(section.lines) for section in sections)
     attachments: tuple[Attachment, ...] = ()

@@ -58,6 +58,7 @@ def library_corrections(
             delivered_on=row.received_at.astimezone(zone).date(),
             reverted_on=row.reverted_at.astimezone(zone).date(),
             lines=tuple(_line(each, marks) for each in some),
+            sender_kind=row.kind,
         )
         for sigel, some in groupby(holdings, key=lambda each: str(each.sigel))
     ]

@@ -23,7 +23,15 @@ from schemas.warehouse.raw import raw_delivery, raw_member, raw_progress, raw_re
 from schemas.warehouse.stage import stage_bib
 from tasks.notices.digest import ADDED, NEEDS_ATTENTION, NOT_LOADED, ORDER, DigestLine, LibraryDigest
 from tasks.notices.gathering_corrections import REVERTED, ShelfMarks, same_holding, staged_mark
-from tasks.notices.gathering_digests import MAX_LINES, file_name, is_bib_of, reason_of, same_place, supplier_name
+from tasks.notices.gathering_digests import (
+    MAX_LINES,
+    file_name,
+    is_bib_of,
+    reason_of,
+    same_place,
+    sender_kind,
+    supplier_name,
+)
 from tasks.notices.wording import Reason
 from tasks.warehouse.bulk import id_set, text_set
 
@@ -118,6 +126,7 @@ def _digest(
         counts=Counter(HoldingOutcome(row.outcome) for row in holdings),
         bib_counts=Counter(BibOutcome(row.bib_outcome) for row in holdings if row.bib_outcome),
         has_waited=True,
+        sender_kind=sender_kind(register, sender),
     )
 
 

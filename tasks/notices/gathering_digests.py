@@ -78,6 +78,7 @@ def library_digests(
             lines=tuple(_line(row) for row in some),
             counts=found.holdings,
             bib_counts=found.bibs,
+            sender_kind=sender_kind(register, sender),
         )
 
 
@@ -85,6 +86,11 @@ def supplier_name(register: Register, code: str) -> str:
     """The supplier's name; its code where the register no longer has it."""
     found = register.sender_by_code.get(code)
     return found.name if found else code
+
+
+def sender_kind(register: Register, code: str) -> str:
+    """In whose words a sender's records are told of: `import`, or `supplier`, also where the register forgot it."""
+    return "import" if code in register.import_profile_by_code else "supplier"
 
 
 def file_name(delivery_name: str, member_name: str | None) -> str:

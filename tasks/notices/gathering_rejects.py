@@ -22,7 +22,7 @@ from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from schemas.warehouse.stage import stage_preview
 from tasks.landing.archive import QuarantinedPiece
-from tasks.notices.gathering_digests import file_name, lacks_bib, reason_of, supplier_name
+from tasks.notices.gathering_digests import file_name, lacks_bib, reason_of, sender_kind, supplier_name
 from tasks.notices.rejects import RejectedFile, RejectedRecord, SupplierRejects
 from tasks.notices.wording import Reason
 from tasks.warehouse.bulk import id_set
@@ -104,6 +104,7 @@ def for_supplier(
         files=tuple(file for each in found for file in each.files),
         rejected=sum(each.rejected for each in found),
         kept_days=register.retention.rejects_days,
+        sender_kind=sender_kind(register, sender),
     )
 
 

@@ -92,6 +92,8 @@ class SupplierRejects:
     files: tuple[RejectedFile, ...] = ()
     rejected: int = 0
     kept_days: int = 90
+    sender_kind: str = "supplier"
+    """As in the digest."""
 
     def total(self) -> int:
         """How many records were not accepted; never less than those given."""
@@ -167,7 +169,7 @@ def compose_supplier_rejects(
     """
     if not rejects.records and not rejects.files:
         return None
-    phrases = (book or standard_book()).language(rejects.language)
+    phrases = (book or standard_book()).language(rejects.language).about(rejects.sender_kind)
     forms = reject_forms(rejects, phrases, max_attached_bytes, names)
     subject = _subject(rejects, phrases)
     values = {

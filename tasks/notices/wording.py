@@ -65,6 +65,13 @@ class Phrases:
             found = self._source._find(key)
         return found
 
+    def about(self, sender_kind: str) -> Phrases:
+        """The same, but what the table `[sender_kind]` says otherwise is said so: an import profile is no supplier."""
+        own = f"{sender_kind}."
+        otherwise = {key.removeprefix(own): phrase for key, phrase in self.phrases.items() if key.startswith(own)}
+        source = self._source.about(sender_kind) if self._source is not None else None
+        return Phrases(self.code, self.grammar, {**self.phrases, **otherwise}, source)
+
     def say(self, key: str, /, **values: object) -> str:
         """The phrase `key` with its `{places}` filled. Raises KeyError for a key that English does not have, or a
         place without a value: both are mistakes in a template.

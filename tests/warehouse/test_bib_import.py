@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +24,12 @@ from schemas.warehouse.stage import stage_preview
 from tasks.catalogue import stages as catalogue
 from tasks.imports.stages import plan_imports, read_by_profile
 from tasks.landing.stages import receive_import
+from tasks.notices.stages import notify_libraries, notify_reverted
 from tasks.warehouse.all_tables import metadata
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.export_checks import ON_SQLITE
+from tests.warehouse.notices_night import notices
 from tests.warehouse.parcels import Export, Parcel, book
 from tests.warehouse.pipeline import TO_THE_SHELVES, catalogue_content, everything, ingest, ledger, outcomes, revert
 
@@ -170,6 +173,25 @@ def test_a_base_is_planned_approved_loaded_and_taken_back(stocked: Workplace) ->
 
     (anew,) = (each for each in run([hand(place, BASE)], again=True) if each != delivery)
     assert ledger(place.warehouse, anew).state == DeliveryState.HELD
+
+
+def test_those_who_are_told_of_an_import_hear_of_no_supplier(stocked: Workplace) -> None:
+    place = stocked
+    (refused,) = run([hand(place, koha(1, item("MAIN", "Hc")), "refused.mrc")])
+    decide(held_hash(place), "reject")
+    (delivery,) = run([hand(place, BASE)])
+    catalogue.apply_plan.fn(catalogue.decide_plan.fn(held_hash(place), "approve", "Bo Alm", None))
+    plan()
+    for stage in AFTER_IT[:-1]:
+        stage([delivery])
+    notify_libraries.fn([refused, delivery])
+    catalogue.settle.fn([delivery])
+    revert(delivery)
+    notify_reverted.fn(delivery)
+    told = [each for each in notices(place.warehouse) if each.kind in ("digest", "rejects", "correction")]
+    assert {each.kind for each in told} == {"digest", "rejects", "correction"}
+    words = re.compile("supplier|leverant", re.IGNORECASE)
+    assert [each.subject for each in told if words.search(f"{each.subject} {each.body_text} {each.body_html}")] == []
 
 
 @ON_SQLITE
