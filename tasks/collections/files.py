@@ -7,7 +7,7 @@ names in every language; `review.csv` has the columns that `samkat review decide
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,7 +205,9 @@ def _bibs(connection: Connection, bib_ids: set[int]) -> dict[int, sa.Row[Any]]:
     return {row.bib_id: row for row in rows}
 
 
-def _candidates(connection: Connection, source: Source, rows: list[sa.Row[Any]]) -> list[tuple[int, int, float, str]]:
+def _candidates(
+    connection: Connection, source: Source, rows: list[sa.Row[Any]]
+) -> Sequence[tuple[int, int, float, str]]:
     match = source.matches.c
     wanted = position_set(connection, source.delivery_id, [row.position for row in rows])
     same = sa.and_(wanted.c.delivery_id == match.delivery_id, wanted.c.value == match.position)
@@ -214,7 +216,7 @@ def _candidates(connection: Connection, source: Source, rows: list[sa.Row[Any]])
         .select_from(wanted)
         .join(source.matches, same)
     )
-    return [tuple(row) for row in found]
+    return found.tuples().all()
 
 
 def _reviews(connection: Connection, source: Source, rows: list[sa.Row[Any]]) -> dict[int, tuple[int, str]]:
@@ -256,7 +258,7 @@ def _holdings(connection: Connection, source: Source, rows: list[sa.Row[Any]]) -
         )
     )
     words: dict[int, dict[str, None]] = {}
-    for position, what in found:
+    for position, what in found.all():
         words.setdefault(position, {})[_HOLDING_WORDS.get(what, what)] = None
     return {position: ", ".join(each) for position, each in words.items()}
 

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.warehouse.collections import ENDINGS, raw_collection_row
+from tasks.collections.sorting import rows_by
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORDS = {
@@ -83,23 +83,17 @@ class Page:
 def figures(connection: Connection, delivery_id: int) -> Found:
     """The figures of a sorted collection, counted by the warehouse."""
     row = raw_collection_row.c
-    mine = row.delivery_id == delivery_id
-    number = sa.func.count()
     endings = dict.fromkeys(ENDINGS, 0)
     rules: list[tuple[str, str, int]] = []
-    for ending, rule, count in connection.execute(
-        sa.select(row.ending, row.rule, number).where(mine).group_by(row.ending, row.rule)
-    ):
+    for (ending, rule), count in rows_by(connection, delivery_id, row.ending, row.rule).items():
         endings[ending] += count
         rules.append((ending, in_words(rule), count))
     decades: dict[int, Counter[str]] = {}
-    by_year = sa.select(row.year, row.ending, number).where(mine, row.year.is_not(None)).group_by(row.year, row.ending)
-    for year, ending, count in connection.execute(by_year):
-        decades.setdefault(year // 10 * 10, Counter())[ending] += count
+    for (year, ending), count in rows_by(connection, delivery_id, row.year, row.ending).items():
+        if year is not None:
+            decades.setdefault(year // 10 * 10, Counter())[ending] += count
     libraries: dict[str, Counter[str]] = {}
-    for called, ending, count in connection.execute(
-        sa.select(row.libraries, row.ending, number).where(mine).group_by(row.libraries, row.ending)
-    ):
+    for (called, ending), count in rows_by(connection, delivery_id, row.libraries, row.ending).items():
         for sigel in called.split(", ") if called else []:
             libraries.setdefault(sigel, Counter())[ending] += count
     ordered = sorted(libraries.items(), key=lambda each: (-each[1].total(), each[0]))

@@ -36,6 +36,9 @@ from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import chunk
 
 STAGE = "sort_rows"
+AT_ONCE = 5_000
+"""Pieces whose rows are put together at once: six tables meet there, and a chunk of loading would take 40 MB."""
+COUNTED_AT_ONCE = 100_000
 HOLDINGS_BEHIND = 1_000
 """So many pieces behind a range are looked at for holdings of its last bib."""
 MOST_SHOWN = 500
@@ -63,14 +66,15 @@ class CollectionRow(NamedTuple):
 
 def sort_rows(warehouse: Warehouse, delivery_id: int, *, is_preview: bool, chunk_records: int, now: datetime) -> None:
     """Write every row of a decided collection with its ending, in chunks; goes on where a killed run stopped."""
-    outcomes = stage_preview if is_preview else core_outcome
+    outcomes, its_delivery = stage_preview if is_preview else core_outcome, {"delivery_id": delivery_id}
     while True:
         with chunk(warehouse, delivery_id, STAGE) as work:
             if work.is_done:
                 return
             low, high, last = work.reached, work.reached + chunk_records, _last(work.connection, delivery_id)
-            rows = sorted_rows(work.connection, delivery_id, low, high, outcomes)
-            bulk_insert(work.connection, raw_collection_row, CollectionRow._fields, rows, {"delivery_id": delivery_id})
+            for start in range(low, high, AT_ONCE):
+                rows = sorted_rows(work.connection, delivery_id, start, min(start + AT_ONCE, high), outcomes)
+                bulk_insert(work.connection, raw_collection_row, CollectionRow._fields, rows, its_delivery)
             if high >= last:
                 _note_counts(work.connection, delivery_id, now)
             work.advance(min(high, last), done_at=now if high >= last else None)
@@ -85,12 +89,8 @@ def _last(connection: Connection, delivery_id: int) -> int:
 
 def _note_counts(connection: Connection, delivery_id: int, now: datetime) -> None:
     """Count what was written, prove it against what came, and keep the counts."""
-    row = raw_collection_row.c
-    endings = dict.fromkeys(ENDINGS, 0)
-    found = connection.execute(
-        sa.select(row.ending, sa.func.count()).where(row.delivery_id == delivery_id).group_by(row.ending)
-    )
-    endings.update((ending, number) for ending, number in found)
+    counted = rows_by(connection, delivery_id, raw_collection_row.c.ending)
+    endings = {ending: counted[(ending,)] for ending in ENDINGS}
     rows_read = connection.execute(
         sa.select(sa.func.count())
         .select_from(raw_record)
@@ -110,6 +110,19 @@ def _note_counts(connection: Connection, delivery_id: int, now: datetime) -> Non
         .where(raw_collection.c.delivery_id == delivery_id)
         .values(rows_read=rows_read, sorted_at=now, **endings)
     )
+
+
+def rows_by(connection: Connection, delivery_id: int, *columns: sa.Column[Any]) -> Counter[tuple[Any, ...]]:
+    """Rows of a collection counted by columns of theirs, range by range: SQLite sorts in memory what it groups."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    row, last = raw_collection_row.c, _last(connection, delivery_id)
+    for low in range(0, last, COUNTED_AT_ONCE):
+        within = sa.and_(row.delivery_id == delivery_id, row.position.between(low + 1, low + COUNTED_AT_ONCE))
+        for *values, number in connection.execute(
+            sa.select(*columns, sa.func.count()).where(within).group_by(*columns)
+        ).all():
+            found[tuple(values)] += number
+    return found
 
 
 def sorted_rows(
@@ -220,7 +233,7 @@ def _numbers(connection: Connection, delivery_id: int, low: int, high: int) -> _
     statement = _of_range(stage_isbn, delivery_id, low, high, "raw", "status")
     for position, raw, status in connection.execute(
         statement.where(stage_isbn.c.subfield == "a").order_by(stage_isbn.c.position, stage_isbn.c.seq)
-    ):
+    ).all():
         isbns[position].append((raw, status))
     others = connection.execute(
         _of_range(stage_identifier, delivery_id, low, high).where(stage_identifier.c.scheme.in_(LOOKED_FOR_BY))
@@ -237,7 +250,7 @@ def _held(connection: Connection, delivery_id: int, low: int, high: int) -> dict
         _of_range(stage_holding_line, delivery_id, low, behind, "part", "shelf_mark").order_by(
             lines.position, lines.part, lines.line_no
         )
-    ):
+    ).all():
         if mark:
             marks.setdefault((position, part), mark)
     holding = stage_holding.c
@@ -246,7 +259,7 @@ def _held(connection: Connection, delivery_id: int, low: int, high: int) -> dict
         _of_range(stage_holding, delivery_id, low, behind, "part", "bib_position", "sigel")
         .where(holding.bib_position > low, holding.bib_position <= high)
         .order_by(holding.position, holding.part)
-    ):
+    ).all():
         mark, sigels = found.get(bib_position, ("", {}))
         if sigel:
             sigels[sigel] = None
@@ -255,7 +268,7 @@ def _held(connection: Connection, delivery_id: int, low: int, high: int) -> dict
 
 
 def _by_position(connection: Connection, statement: sa.Select[Any]) -> dict[int, tuple[Any, ...]]:
-    return {position: tuple(rest) for position, *rest in connection.execute(statement)}
+    return {row[0]: tuple(row[1:]) for row in connection.execute(statement).all()}
 
 
 def _of_range(table: sa.Table, delivery_id: int, low: int, high: int, *names: str) -> sa.Select[Any]:

@@ -121,7 +121,8 @@ def stock_of_holding(facts: HoldingFacts, rules: StockRules) -> HoldingFacts:
     if facts.is_delete or not sigel:
         reason = DELETED if facts.is_delete else rules.stranger(facts.sigel)
         return facts._replace(sigel=sigel, is_delete=False, lines=(), reject_reason=reason)
-    return facts._replace(sigel=sigel, lines=tuple([_moved(each, sigel) for each in facts.lines]), reject_reason="")
+    lines = [(_moved_before if len(each.content) <= _SHORT else _moved)(each, sigel) for each in facts.lines]
+    return HoldingFacts(facts.part, sigel, False, facts.control_number, tuple(lines))
 
 
 def _moved(line: HoldingLine, sigel: str) -> HoldingLine:
@@ -136,6 +137,12 @@ def _moved(line: HoldingLine, sigel: str) -> HoldingLine:
         return line._replace(content=f"{line.content[:start]}{ours}{more}{line.content[start:]}")
     place = f',["c",{found[1]}]' if found[0] != ours else ""
     return line._replace(content=f"{line.content[: found.start()]}{ours}{place}{line.content[found.end() :]}")
+
+
+_moved_before = lru_cache(maxsize=4096)(_moved)
+"""A library's titles stand on few shelves: most lines have been seen before."""
+_SHORT = 1_000
+"""Characters of a line that is remembered: what is remembered must not fill the memory."""
 
 
 def without_bare(pieces: Iterable[StagedPiece]) -> Iterator[StagedPiece]:

@@ -44,7 +44,10 @@ def csv_attachment(name: str, columns: Sequence[str], rows: Iterable[Sequence[ob
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = printable(str(value))
+    text = value if isinstance(value, str) else str(value)
+    if text.isprintable() and text[:1].isalnum() and len(text) <= _EXCEL_CELL:
+        return text  # as nearly every cell: nothing to show, and no formula begins so
+    text = printable(text)
     if len(text) > _EXCEL_CELL:
         text = f"{text[:_EXCEL_CELL]} [...]"
     if _FORMULA.match(text) and not _PLAIN_NUMBER.match(text):
