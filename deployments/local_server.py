@@ -267,6 +267,8 @@ class _Own:
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             # A run that waits for its deployment's limit asks again so often; Prefect's own default is 30.
             "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
+            # In memory they would be gone with a restart, and Prefect breaks off every run that has lost its place.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         }
         if self.with_login:
             environment["PREFECT_SERVER_API_AUTH_STRING"] = make_login(self.folder)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 import uuid
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, cast, get_type_hints
 
 from prefect import Flow
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Crashed
 from pydantic_core import to_jsonable_python
 
 from schemas.summaries import RunSummary, totals
@@ -34,6 +36,8 @@ T = TypeVar("T")
 
 PASSED = "Passed"
 """Name of the state of a run that left the work to another one."""
+PLACE_LOST = "Prefect's server no longer keeps this run's place: it was started anew, or away for too long"
+"""Message of a run that Prefect broke off for that, and that may be taken up again."""
 HELD_BECAUSE = "held_because"
 """Key of a flow's result under which it says why it is held; empty: it is not."""
 
@@ -63,6 +67,7 @@ def pipeline(
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             place = workplace()
             run_id = str(flow_run.id or uuid.uuid4())
+            ends_by = time.monotonic() + timeout_seconds
             begun_at, title = place.now, flow_run.name or name
             _noted(lambda: start_run(place.warehouse, run_id, name, title, begun_at))
             try:
@@ -74,8 +79,15 @@ def pipeline(
                 _finish(place, run_id, "done", {"passed": error.cause})
                 stage_logger().warning("%s", error)
                 return cast(R, Completed(name=PASSED, message=str(error)))
+            except CancelledError:
+                _note_failure(place, run_id, PLACE_LOST)
+                if time.monotonic() >= ends_by:
+                    raise
+                # Prefect would call it a timeout of hours. As crashed it is taken up again by `run-reaper`.
+                stage_logger().warning("%s", PLACE_LOST)
+                return cast(R, Crashed(message=PLACE_LOST))
             except BaseException as error:
-                _note_failure(place, run_id, error)
+                _note_failure(place, run_id, str(error), is_patient=isinstance(error, Exception))
                 raise
             held, summary = _ending(result)
             _finish(place, run_id, "held" if held else "done", summary)
@@ -111,14 +123,16 @@ def _finish(place: Workplace, run_id: str, state: str, summary: dict[str, Any]) 
     _noted(lambda: finish_run(place.warehouse, run_id, state, summary, ended_at))
 
 
-def _note_failure(place: Workplace, run_id: str, error: BaseException) -> None:
-    """Note that a run failed, without hiding why. What cannot be noted now is put right by `run-reaper`."""
+def _note_failure(place: Workplace, run_id: str, why: str, *, is_patient: bool = False) -> None:
+    """Note that a run failed, without hiding why. What cannot be noted now is put right by `run-reaper`.
+
+    A run that is not `is_patient` was told to end, and is killed if it takes long.
+    """
     try:
-        if isinstance(error, Exception):
-            _finish(place, run_id, "failed", {"error": str(error)})
+        if is_patient:
+            _finish(place, run_id, "failed", {"error": why})
         else:
-            # It was told to end, and is killed if it takes long.
-            finish_run(place.warehouse, run_id, "failed", {"error": str(error)}, place.now)
+            finish_run(place.warehouse, run_id, "failed", {"error": why}, place.now)
     except Exception as second:
         if not is_passing(second):
             raise

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+import uuid
 
 import pytest
 import sqlalchemy as sa
+from prefect.concurrency._leases import maintain_concurrency_lease
 
-from flows.pipeline import pipeline
+from flows.pipeline import PLACE_LOST, pipeline
 from schemas.warehouse.core import core_run
 from tasks.warehouse.turns import taken_subjects
 from tasks.workplace import Workplace
@@ -68,3 +71,17 @@ def test_how_a_run_ended_is_noted_when_the_warehouse_is_away_just_then(home: Wor
         with pytest.raises(ValueError, match="wrong in the record"):
             ran.state.result()
     assert states(home) == ([("failed", '{"error":"wrong in the record"}')] if fails else [("done", '{"rows":1}')])
+
+
+def test_a_run_whose_place_is_lost_is_crashed_and_not_timed_out(home: Workplace) -> None:
+    @pipeline(name="night-work", run_name="night-work", timeout_seconds=600)
+    def night_work() -> dict[str, int]:
+        # As Prefect keeps the place of a run of a deployment; of this one its server knows nothing, as after a restart.
+        with maintain_concurrency_lease(uuid.uuid4(), 1, raise_on_lease_renewal_failure=True):
+            for _ in range(600):
+                time.sleep(0.1)
+        return {"rows": 1}
+
+    state = run(night_work).state
+    assert (state.is_crashed(), state.message) == (True, PLACE_LOST)
+    assert [(name, PLACE_LOST in summary) for name, summary in states(home)] == [("failed", True)]

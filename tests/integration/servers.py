@@ -196,6 +196,7 @@ class PrefectServer(_Child):
         self._environment = kept | _QUIET | {
             "PREFECT_HOME": str(folder),
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url,
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_UI_API_URL": self.api_url,
             "PREFECT_SERVER_UI_API_URL": self.api_url,
             **(settings or {}),

@@ -210,6 +210,7 @@ def test_two_commands_at_once_start_one_server_past_a_stale_port_file(settings: 
 def test_a_killed_server_is_started_again_on_its_port_with_its_runs(settings: Settings) -> None:
     address = ensure_server(settings)
     run_trivial_flow(settings, address)
+    place = place_in_a_limit(settings, address)
     pid = server_status(settings).pid
     assert pid is not None
     os.killpg(pid, signal.SIGKILL)
@@ -219,6 +220,20 @@ def test_a_killed_server_is_started_again_on_its_port_with_its_runs(settings: Se
     again = ensure_server(settings)
     assert (again.api_url, again.started) == (address.api_url, True)
     assert flow_runs(settings, again) == [("Completed", "COMPLETED")]
+    # Prefect breaks off a run that cannot renew its place: here it raises.
+    ask(again.api_url, f"/v2/concurrency_limits/leases/{place}/renew", {"lease_duration": 300}, login_of(settings))
+
+
+def login_of(settings: Settings) -> str | None:
+    return known_login(settings.prefect_home)
+
+
+def place_in_a_limit(settings: Settings, address: ServerAddress) -> str:
+    """Id of a place such as runs of a deployment with a limit have."""
+    ask(address.api_url, "/v2/concurrency_limits/", {"name": "one", "limit": 1}, login_of(settings))
+    wanted = {"names": ["one"], "slots": 1, "mode": "concurrency", "lease_duration": 300}
+    given = ask(address.api_url, "/v2/concurrency_limits/increment-with-lease", wanted, login_of(settings))
+    return str(given["lease_id"])
 
 
 def test_two_homes_have_two_servers(settings: Settings, tmp_path: Path) -> None:
