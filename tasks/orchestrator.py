@@ -23,7 +23,7 @@ from prefect.client.schemas.objects import DeploymentStatus, FlowRun, State, Sta
 from prefect.deployments import run_deployment
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 from prefect.states import Crashed, Failed, Running, Scheduled
 from prefect.types._datetime import now as server_now
 from prefect.utilities.urls import url_for
@@ -34,6 +34,8 @@ from tasks.stage import stage_logger
 HEARTBEAT = "prefect.flow-run.heartbeat"
 REAPED = "taken up again"
 """Begins the message of every state that takes a run up again; counting these says how often it was."""
+_LINK_RETRIES = 2
+"""A link is worth six seconds to a server that is away; runs on a worker wait four minutes for what they need."""
 _PAGE = 200
 _POLL_SECONDS = 2.0
 
@@ -46,7 +48,7 @@ def run_page(flow_run_id: str | None) -> str | None:
 def form_page(deployment: str) -> str | None:
     """The page of the UI on which a person starts a deployment (`flow/name`); None where there is none to be had."""
     try:
-        with get_client(sync_client=True) as client:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: _LINK_RETRIES}), get_client(sync_client=True) as client:
             found = client.read_deployment_by_name(deployment)
     except Exception as error:
         # Whoever asks wants a link to put beside what can be done without it.
