@@ -7,8 +7,10 @@ The proof is per record: equal totals alone could hide one record that was lost 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,9 +22,12 @@ from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from schemas.warehouse.stage import stage_holding
 from tasks.warehouse.bulk import id_set
+from tasks.warehouse.ledger import last_positions
 from tasks.warehouse.planner import joined_as_sets
 
 FIRST_SHOWN = 5
+COUNTED_AT_ONCE = 100_000
+"""Records of a delivery that are counted by one statement: SQLite sorts in memory what it groups."""
 REMEDY = "nothing is settled; report it as a fault of Samkat and keep the file"
 
 
@@ -76,12 +81,15 @@ def prove(connection: Connection, delivery_id: int) -> Conservation:
 def prove_all(connection: Connection, delivery_ids: Collection[int]) -> dict[int, Conservation]:
     """As `prove`, for many small deliveries in as many statements as for one. Raises for the first that fails."""
     of = _those(connection, delivery_ids)
-    names = connection.execute(
-        sa.select(raw_delivery.c.delivery_id, raw_delivery.c.name).where(of(raw_delivery.c.delivery_id))
-    )
-    found = {row.delivery_id: row.name for row in names}
-    records = _records(connection, of, found)
-    outcomes = _latest_outcomes(connection, of)
+    files = connection.execute(
+        sa.select(raw_delivery.c.delivery_id, raw_delivery.c.name, raw_delivery.c.bytes).where(
+            of(raw_delivery.c.delivery_id)
+        )
+    ).all()
+    found = {row.delivery_id: row.name for row in files}
+    ranges = list(_ranges(connection, delivery_ids, max((row.bytes for row in files), default=0)))
+    records = _records(connection, of, ranges, found)
+    outcomes = _latest_outcomes(connection, of, ranges)
     return {
         each: _proved(connection, each, found[each], records[each], outcomes.get(each) or _LatestOutcomes())
         for each in delivery_ids
@@ -97,6 +105,27 @@ def _those(connection: Connection, delivery_ids: Collection[int]) -> Those:
         (one,) = delivery_ids
         return lambda column: column == one
     return lambda column: column.in_(sa.select(id_set(connection, delivery_ids).c.value))
+
+
+Within = Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]
+"""Says of a column with a position that it lies in a range; the ranges of a delivery leave no position out."""
+
+
+def _ranges(connection: Connection, delivery_ids: Collection[int], largest: int) -> Iterator[Within]:
+    """The positions of one large delivery in parts; all at once of several small ones. `largest`: bytes of a file."""
+    last = 0
+    if len(delivery_ids) == 1 and largest > COUNTED_AT_ONCE:  # no record has less than a byte
+        last = max(last_positions(connection, delivery_ids).values())
+    edges = [None, *range(COUNTED_AT_ONCE, last, COUNTED_AT_ONCE), None]
+    for low, high in pairwise(edges):
+        yield partial(_lies_between, low, high)
+
+
+def _lies_between(low: int | None, high: int | None, position: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.true() if low is None else position > low, sa.true() if high is None else position <= high)
+
+
+_EVERYWHERE: Within = partial(_lies_between, None, None)
 
 
 def _proved(
@@ -132,19 +161,23 @@ class _Records:
     are_right: bool
 
 
-def _records(connection: Connection, of: Those, names: Mapping[int, str]) -> dict[int, _Records]:
-    each = _records_with_outcomes(of).subquery().c
-    with joined_as_sets(connection):
-        rows = connection.execute(
-            sa.select(
-                each.delivery_id,
-                each.member_no,
-                each.record_type,
-                sa.func.count().label("number"),
-                sa.func.sum(each.last_part).label("embedded"),
-                sa.func.sum(sa.case((_is_wrong(each), 1), else_=0)).label("wrong"),
-            ).group_by(each.delivery_id, each.member_no, each.record_type)
-        ).all()
+def _records(
+    connection: Connection, of: Those, ranges: Iterable[Within], names: Mapping[int, str]
+) -> dict[int, _Records]:
+    rows: list[sa.Row[Any]] = []
+    for within in ranges:
+        each = _records_with_outcomes(of, within).subquery().c
+        with joined_as_sets(connection):
+            rows += connection.execute(
+                sa.select(
+                    each.delivery_id,
+                    each.member_no,
+                    each.record_type,
+                    sa.func.count().label("number"),
+                    sa.func.sum(each.last_part).label("embedded"),
+                    sa.func.sum(sa.case((_is_wrong(each), 1), else_=0)).label("wrong"),
+                ).group_by(each.delivery_id, each.member_no, each.record_type)
+            ).all()
     members: dict[int, dict[int, sa.Row[Any]]] = defaultdict(dict)
     for row in connection.execute(sa.select(raw_member).where(of(raw_member.c.delivery_id))):
         members[row.delivery_id][row.member_no] = row
@@ -161,7 +194,7 @@ def _summed(rows: Iterable[sa.Row[Any]], members: Mapping[int, sa.Row[Any]], nam
     are_right = True
     for row in rows:
         types[RecordType(row.record_type)] += row.number
-        by_member.setdefault(row.member_no, dict.fromkeys(RecordType, 0))[RecordType(row.record_type)] = row.number
+        by_member.setdefault(row.member_no, dict.fromkeys(RecordType, 0))[RecordType(row.record_type)] += row.number
         embedded[row.member_no] = embedded.get(row.member_no, 0) + int(row.embedded)
         are_right = are_right and not row.wrong
     counted = _counted_by_reader(members, name, by_member)
@@ -187,17 +220,17 @@ def _counted_by_reader(
     return {member_no: row.embedded_holdings for member_no, row in members.items()}
 
 
-def _records_with_outcomes(of: Those) -> sa.Select[Any]:
+def _records_with_outcomes(of: Those, within: Within | None = None) -> sa.Select[Any]:
     """One row a record, with its latest outcomes: how many, the last part, its own, ones of another type, staged ones.
 
     `staged` counts the embedded holdings of a bib that are still staged; null where none is.
     """
-    record, outcome = raw_record.c, core_outcome.c
+    record, outcome, within = raw_record.c, core_outcome.c, within or _EVERYWHERE
     is_own = sa.and_(outcome.part == 0, outcome.record_type == record.record_type)
     is_odd = sa.and_(outcome.part > 0, outcome.record_type != RecordType.HOLDING)
     staged = (
         sa.select(stage_holding.c.delivery_id, stage_holding.c.position, sa.func.count().label("number"))
-        .where(of(stage_holding.c.delivery_id), stage_holding.c.part > 0)
+        .where(of(stage_holding.c.delivery_id), within(stage_holding.c.position), stage_holding.c.part > 0)
         .group_by(stage_holding.c.delivery_id, stage_holding.c.position)
         .subquery()
     )
@@ -218,7 +251,7 @@ def _records_with_outcomes(of: Those) -> sa.Select[Any]:
             sa.func.max(staged.c.number).label("staged"),
         )
         .select_from(raw_record.outerjoin(core_outcome, is_outcome).outerjoin(staged, is_staged))
-        .where(of(record.delivery_id))
+        .where(of(record.delivery_id), within(record.position))
         .group_by(record.delivery_id, record.position)
     )
 
@@ -276,10 +309,10 @@ class _LatestOutcomes:
     seqs: set[int] = field(default_factory=set)
 
 
-def _latest_outcomes(connection: Connection, of: Those) -> dict[int, _LatestOutcomes]:
+def _latest_outcomes(connection: Connection, of: Those, ranges: Iterable[Within]) -> dict[int, _LatestOutcomes]:
     each = core_outcome.c
     found: dict[int, _LatestOutcomes] = defaultdict(_LatestOutcomes)
-    for row in connection.execute(
+    counted = (
         sa.select(
             each.delivery_id,
             each.record_type,
@@ -290,7 +323,8 @@ def _latest_outcomes(connection: Connection, of: Those) -> dict[int, _LatestOutc
         )
         .where(of(each.delivery_id))
         .group_by(each.delivery_id, each.record_type, each.outcome)
-    ):
+    )
+    for row in chain.from_iterable(connection.execute(counted.where(within(each.position))) for within in ranges):
         its = found[row.delivery_id]
         its.seqs |= {row.first_seq, row.last_seq}
         counts = {RecordType.BIB.value: its.bibs, RecordType.HOLDING.value: its.holdings}.get(row.record_type)

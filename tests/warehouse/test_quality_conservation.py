@@ -12,6 +12,7 @@ from schemas.outcomes import BibOutcome, HoldingOutcome
 from schemas.warehouse.core import core_outcome
 from schemas.warehouse.raw import raw_delivery, raw_member, raw_record
 from schemas.warehouse.stage import stage_holding
+from tasks.quality import conservation
 from tasks.quality.conservation import Conservation, prove
 from tasks.quality.stored_counts import prove_and_count
 from tasks.warehouse.engine import Warehouse
@@ -81,6 +82,23 @@ def test_counts_are_of_the_latest_outcome(warehouse: Warehouse) -> None:
     assert dict(proof(warehouse, delivery_id).bibs) == {
         "created": 2, "replaced": 0, "kept": 1, "review": 0, "rejected": 0,
     }  # fmt: skip
+
+
+def test_a_large_delivery_is_proved_in_parts_to_the_same_figures(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery_id = loaded(warehouse)
+    whole = proof(warehouse, delivery_id)
+    monkeypatch.setattr(conservation, "COUNTED_AT_ONCE", 2)
+    assert proof(warehouse, delivery_id) == whole
+    with warehouse.write() as connection:
+        add_outcome(connection, delivery_id, 99, 0)
+    with pytest.raises(ConservationError, match="there is an outcome for record 99, but no such record"):
+        proof(warehouse, delivery_id)
+    change(warehouse, sa.delete(core_outcome).where(outcome.position == 99))
+    change(warehouse, sa.delete(core_outcome).where(outcome.position == 5, outcome.part == 1))
+    with pytest.raises(ConservationError, match="record 5 "):
+        proof(warehouse, delivery_id)
 
 
 def test_other_deliveries_do_not_matter(warehouse: Warehouse) -> None:
