@@ -136,7 +136,7 @@ def _stage_batch(
     delivery_id, source = file.delivery_id, file.source
     passing = Passing(delivery_id, source.code, source.institution, file.policy_version, file.day)
     known = pass_by(connection, pieces, passing)
-    new = [piece for piece in pieces if piece.position.record_no not in known.record_nos]
+    new = [piece for piece in pieces if piece.position.record_no in known.left] if known.left else []
     filled = Counter(known.filled)
     rows: list[tuple[Any, ...]] = []
     rejects: list[tuple[Any, ...]] = []
