@@ -12,14 +12,15 @@ from typing import TypeVar
 
 from schemas.patrons import ABSENT, IncomingPerson
 from schemas.register.patron_limits import PatronChange
+from tasks.patrons.file_guards import filled_bits, filled_paths
 from tasks.patrons.items import STAFF, without_source
-from tasks.patrons.lifecycle import observe
+from tasks.patrons.lifecycle import Sighting, observe
 from tasks.patrons.occasion import Change, HistoryRow, Occasion, PlannedPerson
 from tasks.patrons.pinning import carry_out_orders
 from tasks.patrons.plan_edits import plan_edit, plan_found, plan_read_back
 from tasks.patrons.plan_identifiers import PRIMARY, rekey_person, set_identifiers
 from tasks.patrons.plan_lists import item_locks, merge_lists, preferred
-from tasks.patrons.plan_new import EXTERNAL, explicit_of, first_record, plan_new
+from tasks.patrons.plan_new import EXTERNAL, NO_TIE, explicit_of, first_record, plan_new
 from tasks.patrons.plan_person_state import PersonInPlan
 from tasks.patrons.plan_scalars import merge_scalars
 from tasks.patrons.plan_standing import settle
@@ -87,9 +88,8 @@ def plan_person(
 
 def heard(old: SourceRecord | None, incoming: IncomingPerson, occasion: Occasion) -> SourceRecord:
     """What a source says of a person after its row. What the row does not carry, the source still says."""
-    new = first_record(incoming, occasion)
     if old is None:
-        return new
+        return first_record(incoming, occasion)
     day = occasion.day
     values = dict(old.values)
     for path, value in incoming.values.items():
@@ -104,19 +104,27 @@ def heard(old: SourceRecord | None, incoming: IncomingPerson, occasion: Occasion
             }
             lists[path] = items
             days[path] = tuple(since.get((each.type, each.key), day) for each in items)
-    carries_end = explicit_of(incoming) is not None or "expiry_date" in incoming.values
-    return replace(
-        new,
-        values=values,
-        lists=lists,
-        item_days=days,
-        category=new.category if new.category is not None else old.category,
-        user_group=new.user_group if new.user_group is not None else old.user_group,
-        library=new.library if new.library is not None else old.library,
-        department=new.department if new.department is not None else old.department,
-        valid_from=new.valid_from if new.valid_from is not None else old.valid_from,
-        explicit=new.explicit if carries_end else old.explicit,
-        worked_out=old.worked_out,
+    tie = incoming.affiliations[0] if incoming.affiliations else NO_TIE
+    explicit = explicit_of(incoming)
+    carries_end = explicit is not None or "expiry_date" in incoming.values
+    return SourceRecord(
+        occasion.code,
+        occasion.institution,
+        incoming.content_hash,
+        occasion.policy.version,
+        False,
+        filled_bits(filled_paths(incoming)),
+        values,
+        lists,
+        days,
+        tie.category if tie.category is not None else old.category,
+        tie.user_group if tie.user_group is not None else old.user_group,
+        tie.library if tie.library is not None else old.library,
+        tie.department if tie.department is not None else old.department,
+        tie.valid_from if tie.valid_from is not None else old.valid_from,
+        explicit if carries_end else old.explicit,
+        old.worked_out,
+        Sighting(occasion.code),
     )
 
 

@@ -21,7 +21,8 @@ from tasks.patrons.records import NOTHING, PersonRecord, SaidValue, SourceRecord
 EXTERNAL = "EXTERNAL"
 """Every person that a source sends is a user of this type (the import's own rule)."""
 NOBODY: frozenset[str] = frozenset()
-_NO_TIE = Affiliation("", None, None, None)
+NO_TIE = Affiliation("", None, None, None)
+"""Of a row without an affiliation."""
 
 
 def plan_new(incoming: IncomingPerson, occasion: Occasion, held: frozenset[PatronChange]) -> PlannedPerson:
@@ -48,7 +49,7 @@ def new_record(incoming: IncomingPerson, occasion: Occasion) -> PersonRecord:
     written: dict[str, Value | None] = {path: each for path, each in values.items() if path not in rules.passive}
     written[PRIMARY] = primary_id
     lists = {path: _new_list(path, items, occasion) for path, items in incoming.lists.items() if path in rules.lists}
-    tie = incoming.affiliations[0] if incoming.affiliations else _NO_TIE
+    tie = incoming.affiliations[0] if incoming.affiliations else NO_TIE
     dates = AffiliationDates(code, tie.user_group, "current", explicit_of(incoming))
     worked_out = affiliation_valid_to(dates, occasion.policy, occasion.institution, day).day
     source = first_record(incoming, occasion, worked_out)
@@ -98,7 +99,7 @@ def _new_list(path: str, items: tuple[ListItem, ...], occasion: Occasion) -> tup
 def first_record(incoming: IncomingPerson, occasion: Occasion, worked_out: date | None = None) -> SourceRecord:
     """What a source says of a person the first time."""
     day = occasion.day
-    tie = incoming.affiliations[0] if incoming.affiliations else _NO_TIE
+    tie = incoming.affiliations[0] if incoming.affiliations else NO_TIE
     said: dict[str, SaidValue] = {path: SaidValue(value, day) for path, value in incoming.values.items()}
     days: dict[str, tuple[date, ...]] = {path: (day,) * len(items) for path, items in incoming.lists.items()}
     return SourceRecord(
