@@ -5,9 +5,11 @@ Only stages and flows use it; everything below gets what it needs as arguments.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.reading import read_register
@@ -23,6 +25,8 @@ from tasks.landing.unpack import UnpackLimits
 from tasks.landing.zone import LandingZone
 from tasks.salt import salt_in
 from tasks.warehouse.engine import Warehouse, connect
+
+_Entry = TypeVar("_Entry")
 
 
 @dataclass(frozen=True)
@@ -74,35 +78,26 @@ class Workplace:
 
     def patron_source(self, code: str) -> PatronSource:
         """A patron source of the register. Raises `UsageError` for an unknown code."""
-        found = self.register.patron_source_by_code.get(code)
-        if found is None:
-            known = ", ".join(sorted(self.register.patron_source_by_code))
-            raise UsageError(f"no patron source has the code {code!r}", remedy=f"known are {known}")
-        return found
+        return _known(self.register.patron_source_by_code, code, "no patron source")
 
     def sender(self, code: str) -> Sender:
         """A supplier or an import profile of the register. Raises `UsageError` for an unknown code."""
-        found = self.register.sender_by_code.get(code)
-        if found is None:
-            known = ", ".join(sorted(self.register.sender_by_code))
-            raise UsageError(f"no supplier and no import profile has the code {code!r}", remedy=f"known are {known}")
-        return found
+        return _known(self.register.sender_by_code, code, "no supplier and no import profile")
 
     def import_profile(self, code: str) -> ImportProfile:
         """An import profile of the register. Raises `UsageError` for an unknown code."""
-        found = self.register.import_profile_by_code.get(code)
-        if found is None:
-            known = ", ".join(sorted(self.register.import_profile_by_code)) or "none"
-            raise UsageError(f"no import profile has the code {code!r}", remedy=f"known are {known}")
-        return found
+        return _known(self.register.import_profile_by_code, code, "no import profile")
 
     def supplier(self, code: str) -> Supplier:
         """A supplier of the register. Raises `UsageError` for an unknown code."""
-        found = self.register.supplier_by_code.get(code)
-        if found is None:
-            known = ", ".join(sorted(self.register.supplier_by_code))
-            raise UsageError(f"no supplier has the code {code!r}", remedy=f"known are {known}")
-        return found
+        return _known(self.register.supplier_by_code, code, "no supplier")
+
+
+def _known(by_code: Mapping[str, _Entry], code: str, nothing: str) -> _Entry:
+    if code not in by_code:
+        known = ", ".join(sorted(by_code)) or "none"
+        raise UsageError(f"{nothing} has the code {code!r}", remedy=f"known are {known}")
+    return by_code[code]
 
 
 def workplace() -> Workplace:

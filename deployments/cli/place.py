@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from schemas.errors import ConfigurationError, UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from schemas.register.suppliers import Supplier
     from tasks.warehouse.engine import Warehouse
 
+_Entry = TypeVar("_Entry")
 SQLITE = "sqlite:///"
 WATCHED_SECONDS = 0.4
 """How long a file is looked at that somebody may still write to."""
@@ -82,40 +83,28 @@ def _is_at_newest_migration(opened: Warehouse) -> bool:
 
 def known_supplier(code: str, of: Register) -> Supplier:
     """The supplier `code`. Raises `UsageError` with the known codes and the nearest one."""
-    found = of.supplier_by_code.get(code)
-    if found is not None:
-        return found
-    known = sorted(of.supplier_by_code)
-    near = difflib.get_close_matches(code.upper(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(
-        f"no supplier has the code {code!r}", field="--supplier", remedy=f"{hint}known codes: {', '.join(known)}"
-    )
+    return _known(of.supplier_by_code, code, code.upper(), "supplier", "--supplier", "suppliers.toml")
 
 
 def known_import_profile(code: str, of: Register) -> ImportProfile:
     """The import profile `code`. Raises `UsageError` with the known codes and the nearest one."""
-    found = of.import_profile_by_code.get(code)
-    if found is not None:
-        return found
-    known = sorted(of.import_profile_by_code)
-    near = difflib.get_close_matches(code.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    there = f"known codes: {', '.join(known)}" if known else "write it into import_profiles.toml of the register"
-    raise UsageError(f"no import profile has the code {code!r}", field="--profile", remedy=f"{hint}{there}")
+    return _known(of.import_profile_by_code, code, code.lower(), "import profile", "--profile", "import_profiles.toml")
 
 
 def known_patron_source(code: str, of: Register) -> PatronSource:
     """The patron source `code`. Raises `UsageError` with the known codes and the nearest one."""
-    found = of.patron_source_by_code.get(code)
-    if found is not None:
-        return found
-    known = sorted(of.patron_source_by_code)
-    near = difflib.get_close_matches(code.upper(), known, n=1, cutoff=0.5)
+    return _known(of.patron_source_by_code, code, code.upper(), "patron source", "--source", "patron_sources.toml")
+
+
+def _known(by_code: Mapping[str, _Entry], code: str, usual: str, what: str, option: str, file: str) -> _Entry:
+    """`usual` is the code as such codes are written, `file` where of the register they stand."""
+    if code in by_code:
+        return by_code[code]
+    known = sorted(by_code)
+    near = difflib.get_close_matches(usual, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(
-        f"no patron source has the code {code!r}", field="--source", remedy=f"{hint}known codes: {', '.join(known)}"
-    )
+    there = f"known codes: {', '.join(known)}" if known else f"write it into {file} of the register"
+    raise UsageError(f"no {what} has the code {code!r}", field=option, remedy=f"{hint}{there}")
 
 
 def set_today(day: date) -> None:

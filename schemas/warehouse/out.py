@@ -13,17 +13,7 @@ from schemas.warehouse.out_joining import OUT_HOLDINGS_FRESHNESS, OUT_LIBRARY_AP
 from schemas.warehouse.out_merging import MERGING_VIEWS
 from schemas.warehouse.out_patrons import OUT_PATRON, OUT_PATRON_CHANGE, OUT_PATRON_FILE, OUT_PATRON_LOCK
 from schemas.warehouse.out_suppliers import SUPPLIER_VIEWS
-from schemas.warehouse.out_view import OutView
-
-_COUNTS = {
-    "records_read": "Bib and holding records read",
-    "records_unreadable": "Pieces that could not be read",
-    **{f"bibs_{each}": f"Bibs: {each}" for each in ("read", "created", "replaced", "kept", "review", "rejected")},
-    **{
-        f"holdings_{each}": f"Holdings: {each}"
-        for each in ("read", "created", "updated", "unchanged", "deleted", "waiting", "refused", "rejected")
-    },
-}
+from schemas.warehouse.out_view import DELIVERY_COUNTS, OutView
 
 OUT_DELIVERY = OutView(
     "out_delivery",
@@ -45,7 +35,7 @@ OUT_DELIVERY = OutView(
         "reverted_at": "When it was undone",
         "docs_uri": "Data Docs of its check",
         "is_preview": "Only a dry run has looked at it so far",
-        **_COUNTS,
+        **DELIVERY_COUNTS,
     },
     "SELECT {columns} FROM raw_delivery",
 )

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.warehouse.out_view import OutView
-
-_COUNTS = {
-    "records_read": "Bib and holding records read",
-    "records_unreadable": "Pieces that could not be read",
-    **{f"bibs_{each}": f"Bibs: {each}" for each in ("read", "created", "replaced", "kept", "review", "rejected")},
-    **{
-        f"holdings_{each}": f"Holdings: {each}"
-        for each in ("read", "created", "updated", "unchanged", "deleted", "waiting", "refused", "rejected")
-    },
-}
+from schemas.warehouse.out_view import DELIVERY_COUNTS, OutView
 
 OUT_TRIAL = OutView(
     "out_trial",
@@ -27,7 +17,7 @@ OUT_TRIAL = OutView(
         "state": "tried, rejected",
         "is_ready": "Every needed rule of the checklist is met",
         "reason": "Why the file was rejected as a whole",
-        **_COUNTS,
+        **DELIVERY_COUNTS,
         "run_id": "Run that tried it",
         "tried_at": "When it was tried",
     },
