@@ -13,13 +13,17 @@ import pytest
 pytestmark = pytest.mark.xdist_group("cli-startup")
 """What the module prepares is prepared by one worker, not by each."""
 RUN = """
-import atexit, json, sys
+import json, sys
 HEAVY = ("prefect", "great_expectations", "pandas", "sqlalchemy", "lxml", "pymarc", "jinja2", "boto3")
-atexit.register(lambda: print("LOADED", json.dumps([name for name in HEAVY if name in sys.modules]), file=sys.stderr))
-sys.argv = ["samkat", *json.loads(sys.argv[1])]
 from deployments.cli import main
-main()
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["samkat", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        print("ENDED", json.dumps([end.code, [name for name in HEAVY if name in sys.modules]]), file=sys.stderr)
 """
+"""Runs command lines one after the other, and says after each how it ended and what the process has loaded so far."""
 READING = [
     ["status"],
     ["status", "--json"],
@@ -39,47 +43,64 @@ READING = [
 ]
 
 
+HELPING = [["--help"], ["ingest", "--help"], ["why", "isbn", "--help"]]
+
+Ended = tuple[int, list[str]]
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    assert run_samkat(home, "init").returncode == 0
+    ((code, _),), said = run_samkat(home, ["init"])
+    assert code == 0, said
     return home
 
 
-def run_samkat(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def read(home: Path) -> dict[str, Ended]:
+    """The commands that only read, in one process: of all of them the first that loads something has loaded it."""
+    return dict(zip(map(" ".join, READING), run_samkat(home, *READING)[0], strict=True))
+
+
+@pytest.fixture(scope="module")
+def helped(home: Path) -> dict[str, Ended]:
+    return dict(zip(map(" ".join, HELPING), run_samkat(home, *HELPING)[0], strict=True))
+
+
+def run_samkat(home: Path, *commands: list[str]) -> tuple[list[Ended], str]:
+    """Exit code of each command and the heavy modules that are loaded behind it; what was written to stderr."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SAMKAT_"))}
-    return subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(arguments)],
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps(commands)],
         env={**kept, "SAMKAT_HOME": str(home)},
         capture_output=True,
         text=True,
         timeout=120,
     )
+    ended = [line.removeprefix("ENDED ") for line in done.stderr.splitlines() if line.startswith("ENDED ")]
+    assert len(ended) == len(commands), done.stderr
+    return [(code, loaded) for code, loaded in map(json.loads, ended)], done.stderr
 
 
-def loaded(done: subprocess.CompletedProcess[str]) -> list[str]:
-    line = next(line for line in done.stderr.splitlines() if line.startswith("LOADED "))
-    return list(json.loads(line.removeprefix("LOADED ")))
+@pytest.mark.parametrize("command", [" ".join(each) for each in READING])
+def test_a_command_that_reads_imports_neither_prefect_nor_great_expectations(
+    read: dict[str, Ended], command: str
+) -> None:
+    code, loaded = read[command]
+    assert code in (0, 2)
+    assert not {"prefect", "great_expectations", "pandas", "boto3"} & set(loaded)
 
 
-@pytest.mark.parametrize("arguments", READING, ids=" ".join)
-def test_a_command_that_reads_imports_neither_prefect_nor_great_expectations(home: Path, arguments: list[str]) -> None:
-    done = run_samkat(home, *arguments)
-    assert done.returncode in (0, 2), done.stderr
-    assert not {"prefect", "great_expectations", "pandas", "boto3"} & set(loaded(done))
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["ingest", "--help"], ["why", "isbn", "--help"]], ids=" ".join)
-def test_the_help_imports_nothing_heavy_at_all(home: Path, arguments: list[str]) -> None:
-    done = run_samkat(home, *arguments)
-    assert (done.returncode, loaded(done)) == (0, [])
+@pytest.mark.parametrize("command", [" ".join(each) for each in HELPING])
+def test_the_help_imports_nothing_heavy_at_all(helped: dict[str, Ended], command: str) -> None:
+    assert helped[command] == (0, [])
 
 
 def test_wrong_use_of_a_command_that_runs_a_flow_is_told_before_prefect_is_imported(home: Path) -> None:
-    done = run_samkat(home, "ingest", "missing.mrc", "--supplier", "NORDBOK")
-    assert done.returncode == 2
-    assert "there is no such file" in done.stderr
-    assert "prefect" not in loaded(done)
+    ((code, loaded),), said = run_samkat(home, ["ingest", "missing.mrc", "--supplier", "NORDBOK"])
+    assert code == 2
+    assert "there is no such file" in said
+    assert "prefect" not in loaded
 
 
 def test_a_terminal_that_knows_few_letters_still_gets_its_answer(home: Path) -> None:
