@@ -9,6 +9,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pymarc
@@ -28,7 +29,17 @@ NEEDED_TAGS = (
     "776", "852", "856",
 )  # fmt: skip
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no real files beside the project ({FOLDER.name})")
+pytestmark = [
+    pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no real files beside the project ({FOLDER.name})"),
+    # What one test has read another one looks at.
+    pytest.mark.xdist_group("marc-real-files"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _read_no_longer_than_needed() -> Iterator[None]:
+    yield
+    read_file.cache_clear()
 
 
 def files(*kinds: str) -> Iterator[Path]:
@@ -36,6 +47,7 @@ def files(*kinds: str) -> Iterator[Path]:
         yield from sorted(each for each in (FOLDER / kind).rglob("*") if each.is_file())
 
 
+@cache
 def read_file(path: Path, rules: ReadingRules) -> tuple[str, list[StagedPiece]]:
     """Format and pieces; an empty format where the file is no MARC."""
     try:
