@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +10,9 @@ import typer
 
 from deployments.cli import place
 from deployments.cli.deliveries import Told, render_deliveries
-from deployments.cli.ingest import PATIENCE_SECONDS, adopted, told_of
+from deployments.cli.ingest import taken_in
 from deployments.cli.options import AsJson, DryRun, Files, command
 from deployments.cli.output import Output, prose
-from deployments.cli.running import flow_session, run_flow, run_page
-from schemas.errors import SamkatError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,34 +56,18 @@ def register(app: typer.Typer) -> None:
 def run_import(
     settings: Settings, output: Output, profile: str, paths: Sequence[Path], *, dry_run: bool, again: bool
 ) -> Told:
-    """Hand the files to the landing zone, run the flow, print and return what became of them."""
+    """Take the files in, print and return what became of them, with the samples of each plan."""
 
-    began_at = datetime.now(UTC)
     with place.warehouse(settings) as warehouse:
-        with flow_session(settings, output) as address:
-            uris = adopted(settings, paths, profile)
-            summaries = run_flow(
-                "bib_import",
-                "bib_import",
-                profile=profile,
-                uris=uris,
-                dry_run=dry_run,
-                again=again,
-                patience_seconds=PATIENCE_SECONDS,
-            )
-            if summaries is None:
-                raise SamkatError(
-                    f"another run has been at the imports of {profile} for {PATIENCE_SECONDS // 60} minutes",
-                    remedy="give the command again when it has ended; nothing has been done yet",
-                )
-        told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
+        told, page = taken_in(
+            warehouse, settings, output, "bib_import", paths, profile=profile, dry_run=dry_run, again=again
+        )
         from tasks.imports.shown import shown_plans
 
         with warehouse.read() as connection:
             # What was loaded is told by its outcomes; a plan is for who has to decide.
             open_ones = [each for each in told.deliveries if each.is_preview or each.state == "held"]
             plans = shown_plans(connection, [each.delivery_id for each in open_ones])
-    page = run_page(address, told.flow_run_id)
     document = told.document(profile=profile, run_page=page, imports=plans)
 
     def render(console: Console) -> None:

@@ -62,33 +62,48 @@ def register(app: typer.Typer) -> None:
 def run_ingest(
     settings: Settings, output: Output, supplier: str, paths: Sequence[Path], *, dry_run: bool, again: bool
 ) -> Told:
-    """Hand the files to the landing zone, run the flow, print and return what became of them."""
+    """Take the files in, print and return what became of them."""
 
-    began_at = datetime.now(UTC)
     with place.warehouse(settings) as warehouse:
-        with flow_session(settings, output) as address:
-            uris = adopted(settings, paths, supplier)
-            summaries = run_flow(
-                "supplier_ingest",
-                "supplier_ingest",
-                supplier=supplier,
-                uris=uris,
-                dry_run=dry_run,
-                again=again,
-                patience_seconds=PATIENCE_SECONDS,
-            )
-            if summaries is None:
-                raise SamkatError(
-                    f"another run has been at {supplier}'s deliveries for {PATIENCE_SECONDS // 60} minutes",
-                    remedy="give the command again when it has ended; nothing has been done yet",
-                )
-        told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
-    page = run_page(address, told.flow_run_id)
+        told, page = taken_in(
+            warehouse, settings, output, "supplier_ingest", paths, supplier=supplier, dry_run=dry_run, again=again
+        )
     output.show(
         told.document(supplier=supplier, run_page=page),
         lambda console: render_deliveries(console, told, settings, page),
     )
     return told
+
+
+def taken_in(
+    warehouse: Warehouse,
+    settings: Settings,
+    output: Output,
+    flow: str,
+    paths: Sequence[Path],
+    *,
+    dry_run: bool,
+    again: bool,
+    **sender: str,
+) -> tuple[Told, str | None]:
+    """Hand the files to the landing zone and run the flow; returns what became of them, and the run's page.
+
+    `sender` is the flow's own parameter with the code of who sends: `supplier="NORDBOK"`.
+    """
+    began_at = datetime.now(UTC)
+    (code,) = sender.values()
+    with flow_session(settings, output) as address:
+        uris = adopted(settings, paths, code)
+        summaries = run_flow(
+            flow, flow, uris=uris, dry_run=dry_run, again=again, patience_seconds=PATIENCE_SECONDS, **sender
+        )
+        if summaries is None:
+            raise SamkatError(
+                f"another run has been at the deliveries of {code} for {PATIENCE_SECONDS // 60} minutes",
+                remedy="give the command again when it has ended; nothing has been done yet",
+            )
+    told = told_of(warehouse, summaries, began_at, paths, is_preview=dry_run)
+    return told, run_page(address, told.flow_run_id)
 
 
 def adopted(settings: Settings, paths: Iterable[Path], sender: str) -> list[str]:
