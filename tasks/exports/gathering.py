@@ -17,6 +17,7 @@ from schemas.warehouse.raw import raw_delivery, raw_record, record_taken
 from tasks.exports.choosing import Chosen, Reason, ids_of, is_mine
 from tasks.exports.window import Window
 from tasks.warehouse.bulk import id_set
+from tasks.warehouse.engine import WITH_RECORDS
 
 
 class BibRow(NamedTuple):
@@ -108,7 +109,8 @@ def _bibs(connection: Connection, bib_ids: Collection[int]) -> dict[int, BibRow]
             ),
         )
         .outerjoin(raw_delivery, raw_delivery.c.delivery_id == core_bib.c.origin_delivery_id)
-        .outerjoin(successor, successor.c.bib_id == core_bib.c.merged_into)
+        .outerjoin(successor, successor.c.bib_id == core_bib.c.merged_into),
+        execution_options=WITH_RECORDS,
     ).all()
     former = _former_numbers(connection, bib_ids)
     return {

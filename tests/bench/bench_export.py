@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymarc
 from rich.console import Console
@@ -38,13 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--forms", default="iso2709,marcxml")
     parser.add_argument("--rounds", type=int, default=3, help="the best of them counts: a busy machine only takes away")
     options = parser.parse_args(arguments)
-    table = Table("what", "records/s", "records/s of CPU", "of pymarc's writing", "seconds", "peak MiB", title="Export")
+    columns = ("what", "records/s", "of pymarc's writing", "records/s of CPU", "of pymarc's writing", "seconds")
+    table = Table(*columns, "peak MiB", title="Export")
     kept, console = True, Console(width=110)
     with tempfile.TemporaryDirectory(prefix="samkat-bench-") as folder:
         catalogue = Path(folder) / "catalogue.mrc"
         written = write_bench_catalogue(catalogue, options.bibs, SEED)
         records = written.bibs + written.holdings
-        yardsticks: dict[str, float] = {}
+        yardsticks: dict[str, Rates] = {}
         for engine in options.engines.split(","):
             with warehouse_url(engine, Path(folder)) as url:
                 place = {"home": str(Path(folder) / engine), "warehouse": url or ""}
@@ -54,13 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
                     result = min(runs, key=lambda each: float(each["seconds"]))
                     kind = form.partition("-")[0]
                     if kind not in yardsticks:
-                        yardsticks[kind] = _pymarc_rate(Path(result["path"]), kind, options.rounds)
-                        rate = yardsticks[kind]
-                        table.add_row(f"pymarc, writing {kind} and nothing else", f"{rate:,.0f}", "", "1.00", "", "")
+                        rates = yardsticks[kind] = _pymarc_rates(Path(result["path"]), kind, options.rounds)
+                        what = f"pymarc, writing {kind} and nothing else"
+                        table.add_row(what, f"{rates.by_clock:,.0f}", "1.00", f"{rates.by_cpu:,.0f}", "1.00", "", "")
                     _row(table, f"samkat on {engine}, {form}", result, yardsticks[kind])
                     good = result["records"] == records and result["peak_mib"] < PROMISED_MIB
                     if form == "iso2709":
-                        good = good and result["records"] / result["seconds"] >= PROMISED_RATIO * yardsticks[kind]
+                        good = (
+                            good and result["records"] / result["seconds"] >= PROMISED_RATIO * yardsticks[kind].by_clock
+                        )
                     kept = kept and good
     console.print(f"{written.bibs:,} bibs and {written.holdings:,} holdings")
     console.print(table)
@@ -68,15 +71,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if kept else 1
 
 
-def _row(table: Table, what: str, result: dict[str, Any], yardstick: float) -> None:
-    rate = result["records"] / result["seconds"]
-    table.add_row(
-        what, f"{rate:,.0f}", f"{result['records'] / result['cpu_seconds']:,.0f}", f"{rate / yardstick:.2f}",
-        f"{result['seconds']:.1f}", f"{result['peak_mib']:.0f}",
-    )  # fmt: skip
+class Rates(NamedTuple):
+    """Records/s by the clock, and of the process's CPU: only these say something on a busy machine."""
+
+    by_clock: float
+    by_cpu: float
 
 
-def _pymarc_rate(path: Path, kind: str, rounds: int) -> float:
+def _row(table: Table, what: str, result: dict[str, Any], yardstick: Rates) -> None:
+    rates = Rates(result["records"] / result["seconds"], result["records"] / result["cpu_seconds"])
+    cells = [cell for rate, of in zip(rates, yardstick, strict=True) for cell in (f"{rate:,.0f}", f"{rate / of:.2f}")]
+    table.add_row(what, *cells, f"{result['seconds']:.1f}", f"{result['peak_mib']:.0f}")
+
+
+def _pymarc_rates(path: Path, kind: str, rounds: int) -> Rates:
     """Records/s of pymarc writing what Samkat wrote."""
     records: list[pymarc.Record] = []
     with path.open("rb") as file:
@@ -88,17 +96,18 @@ def _pymarc_rate(path: Path, kind: str, rounds: int) -> float:
                     break
         else:
             records = pymarc.parse_xml_to_array(file)[:KEPT_IN_MEMORY]
-    return max(_writing_rate(records, kind) for _ in range(rounds))
+    measured = [_writing_rates(records, kind) for _ in range(rounds)]
+    return Rates(max(each.by_clock for each in measured), max(each.by_cpu for each in measured))
 
 
-def _writing_rate(records: list[pymarc.Record], kind: str) -> float:
+def _writing_rates(records: list[pymarc.Record], kind: str) -> Rates:
     with tempfile.TemporaryFile() as out:
         writer = pymarc.MARCWriter(out) if kind == "iso2709" else pymarc.XMLWriter(out)
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         for record in records:
             writer.write(record)
         writer.close(close_fh=False)
-        return len(records) / (time.perf_counter() - began)
+        return Rates(len(records) / (time.perf_counter() - began), len(records) / (time.process_time() - cpu))
 
 
 def _run(job: dict[str, str]) -> dict[str, Any]:
