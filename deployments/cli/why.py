@@ -103,10 +103,10 @@ def isbn(
     output.show(found, lambda console: _render_isbn(console, settings, found))
 
 
-@command(app, "patron", "samkat why patron NORU/u1234@nordhavet.example")
+@command(app, "patron", "samkat why patron NORU/u1234@nordhavet.example", "samkat why patron NORU 90001234")
 def patron(
-    person: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         typer.Argument(metavar="ID", help="INSTITUTION/ID: code of the institution, and an id of the person there."),
     ],
     as_json: AsJson = False,
@@ -116,7 +116,8 @@ def patron(
     from tasks.patrons.why import named, why_patron
 
     settings = place.settings()
-    institution, text = named(person)
+    # As two words, as the other commands about persons have it, or as one.
+    institution, text = named("/".join(words))
     occasion = occasion_of(settings, place.register(settings), institution)
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         found = why_patron(connection, institution, text, occasion)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pytest
 
+from deployments.cli.app import run
 from schemas.errors import UsageError
 from tasks.patrons import desk
 from tasks.patrons.desk import AtTheDesk, Entered, find_person
@@ -111,3 +113,20 @@ def test_a_person_is_found_by_an_id_that_is_theirs_and_shown_side_by_side(here: 
     assert shown.standing.state == "active"
     assert shown.look_on is not None
     assert "Brattvoll" not in repr(shown)
+
+
+def test_why_a_person_is_so_is_told_by_command_however_the_person_is_named(
+    here: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.protect(at(here), INSTITUTION, ADA_ID, "last_name", Entered("Brattvoll"), reason="as in the passport")
+    documents = []
+    for words in ([f"{INSTITUTION}/{ADA_ID}"], [INSTITUTION, ADA_ID], [INSTITUTION, "7001"]):
+        assert run(["why", "patron", *words, "--json"]) == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    assert documents[0] == documents[1] == documents[2]
+    oldest, *_, newest = documents[0]["decisions"]
+    assert (newest["rule"], newest["path"], newest["version"]) == ("protected", "last_name", 2)
+    assert (oldest["rule"], oldest["path"], oldest["version"]) == ("created", "person", 1)
+    for words in ([INSTITUTION], [INSTITUTION, "nobody"]):
+        assert run(["why", "patron", *words]) == 2
+        assert "what to do" in capsys.readouterr().err
