@@ -166,8 +166,9 @@ def _sqlite_engine(url: sa.URL) -> Engine:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "cache_size=-65536",
             "temp_store=MEMORY",
-            # Pages (32 MiB): a chunk writes the same pages again and again, and each checkpoint waits for the disk.
-            "wal_autocheckpoint=4096",
+            # Pages (128 MiB): a chunk writes the same pages again and again, and each checkpoint waits for the disk.
+            # Who writes in bulk has it done beside the work (`checkpoints.py`); this bounds the log of all others.
+            "wal_autocheckpoint=16384",
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}").close()
 

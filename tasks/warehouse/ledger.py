@@ -19,6 +19,7 @@ from schemas.outcomes import DeliveryState
 from schemas.warehouse.base import UtcInstant
 from schemas.warehouse.raw import raw_delivery, raw_progress, raw_record
 from tasks.warehouse.bulk import id_set
+from tasks.warehouse.checkpoints import checkpoint_beside
 from tasks.warehouse.engine import Warehouse, needs_no_wait
 from tasks.warehouse.ids import take_id
 from tasks.warehouse.planner import count_changes_at_once
@@ -194,6 +195,7 @@ def chunk(warehouse: Warehouse, delivery_id: int, stage: str, lock: str | None =
         assert row is not None
         yield Chunk(connection, delivery_id, stage, row.reached, row.done_at is not None)
         count_changes_at_once(connection)
+    checkpoint_beside(warehouse.engine)
 
 
 def _progress_row(connection: Connection, delivery_id: int, stage: str) -> sa.Row[Any] | None:
