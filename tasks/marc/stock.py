@@ -28,6 +28,8 @@ _SEVERAL = re.compile(r"[;|,]")
 _SHELF_MARK_CODE = "j"
 _FIRST_B = re.compile(r'\["b",("(?:[^"\\]|\\.)*")\]')
 """In the content of a line."""
+_new = tuple.__new__
+"""Makes a named tuple in half the time."""
 _BARE = re.compile(r'\["  ",\[\["b","[^"]*"\]\]\]')
 
 
@@ -90,7 +92,7 @@ def stock_of_bib(record: LazyRecord, rules: StockRules) -> tuple[HoldingFacts, .
     if rules.sole and mark is None and "852" not in record.tags:
         number = (record.control("001") or "").strip()
         reason = DELETED if record.leader[5] == "d" else ""
-        return (HoldingFacts(1, rules.sole, False, number, (_made(rules.sole, ""),), reason),)
+        return (_new(HoldingFacts, (1, rules.sole, False, number, (_made(rules.sole, ""),), reason)),)
     lines: dict[str, list[HoldingLine]] = {}
     strangers: dict[str, None] = {}
     shared_mark = _first(record, mark) if mark is not None and mark[0] != tag else ""
@@ -122,7 +124,7 @@ def stock_of_holding(facts: HoldingFacts, rules: StockRules) -> HoldingFacts:
         reason = DELETED if facts.is_delete else rules.stranger(facts.sigel)
         return facts._replace(sigel=sigel, is_delete=False, lines=(), reject_reason=reason)
     lines = [(_moved_before if len(each.content) <= _SHORT else _moved)(each, sigel) for each in facts.lines]
-    return HoldingFacts(facts.part, sigel, False, facts.control_number, tuple(lines))
+    return _new(HoldingFacts, (facts.part, sigel, False, facts.control_number, tuple(lines), ""))
 
 
 def _moved(line: HoldingLine, sigel: str) -> HoldingLine:
@@ -150,7 +152,7 @@ def without_bare(pieces: Iterable[StagedPiece]) -> Iterator[StagedPiece]:
     before: StagedPiece | None = None
     for each in pieces:
         if before is not None:
-            if each.record_type == "holding" and len(before.holdings) == 1 and before.record_type == "bib":
+            if before.record_type == "bib" and each.record_type == "holding" and len(before.holdings) == 1:
                 (only,) = before.holdings
                 if len(only.lines) == 1 and is_bare(only.lines[0]):
                     before = before._replace(holdings=())
