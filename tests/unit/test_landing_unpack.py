@@ -69,7 +69,10 @@ def noise(size: int) -> bytes:
 
 
 class TestPlain:
-    @pytest.mark.parametrize("content", [RECORD, b"", b"P", b"<html>log in</html>", b"\x1f", noise(300_000)])
+    @pytest.mark.parametrize(
+        "content",
+        [RECORD, b"", b"P", b"<html>log in</html>", b"\x1f", pytest.param(noise(300_000), id="300 kB")],
+    )
     @pytest.mark.parametrize("stream", [io.BytesIO, Forward])
     def test_a_plain_file_is_one_member(self, content: bytes, stream: type[io.BytesIO]) -> None:
         assert unpacked(stream(content)) == [(0, "dag.mrc", content)]
@@ -109,7 +112,7 @@ class TestPlain:
 
 
 class TestGzip:
-    @pytest.mark.parametrize("content", [RECORD, b"", noise(700_000)])
+    @pytest.mark.parametrize("content", [RECORD, b"", pytest.param(noise(700_000), id="700 kB")])
     @pytest.mark.parametrize("stream", [io.BytesIO, Forward])
     def test_a_gzip_file_is_one_member(self, content: bytes, stream: type[io.BytesIO]) -> None:
         assert unpacked(stream(gzip.compress(content)), name="dag.mrc.gz") == [(0, "dag.mrc", content)]

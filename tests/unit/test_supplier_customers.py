@@ -84,7 +84,7 @@ def test_a_second_row_of_a_library_is_not_taken_and_names_the_first() -> None:
         (b"\n \n", "empty_file"),
         (b"name;email\nA;a@x.example\n", "header"),
         (b"%PDF-1.7 nonsense", "header"),
-        (b"x" * (MAX_BYTES + 1), "too_large"),
+        pytest.param(b"x" * (MAX_BYTES + 1), "too_large", id="too large"),
     ],
 )
 def test_a_file_that_is_no_list_is_told_as_a_whole(content: bytes, rule: str) -> None:
