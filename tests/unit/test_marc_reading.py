@@ -65,7 +65,7 @@ def test_a_delivery_says_its_format_before_it_is_read() -> None:
         (json.dumps({"error": "no"}).encode(), 'JSON (starts `{"error": "no"}`), not MARC'),
         (b"=LDR  00000nam a22000007a 4500\n=001  1\n", "MarcEdit's mnemonic text (mrk), not MARC"),
         (b"ISBN;titel\n978;Hav\n", "a text file (starts `ISBN;titel`), not MARC"),
-        (gzip.compress(bib(1)), "a gzip file, not MARC"),
+        (gzip.compress(bib(1), mtime=0), "a gzip file, not MARC"),
         (b"PK\x03\x04\x1d\x1e\x1f", "a zip file, not MARC"),
         (b"%PDF-1.7\n\x1d\x1e", "a PDF document, not MARC"),
         (bytes(range(28)) * 3, "a binary file of an unknown kind, not MARC"),
