@@ -25,7 +25,7 @@ from schemas.warehouse.stage import stage_isbn, stage_match, stage_verdict
 from tasks.matching.candidates import FoundBy, find_candidates, find_range_candidates, merged_away
 from tasks.matching.features import MatchFeatures, stored_features
 from tasks.matching.verdict import Judgement, judge
-from tasks.second_process import in_second_process
+from tasks.second_process import second_process
 from tasks.warehouse.bulk import bulk_insert, id_set, position_set
 from tasks.warehouse.engine import WITH_RECORDS, Warehouse, connect
 from tasks.warehouse.ids import current
@@ -38,6 +38,8 @@ SNAPSHOT = "match_snapshot"
 
 WORTH_A_PROCESS = 15_000
 """Candidates still to be judged from which on a second process is worth its start (half a second, and memory)."""
+UNTIL_STARTED = 2_500
+"""Candidates that are judged here until the second process has started and judged its first range."""
 RANGES_A_CHUNK = 4
 """Ranges are smaller than chunks of loading, so that two processes have about as much to do."""
 
@@ -105,17 +107,20 @@ def _judged(
         candidates += len(judged.candidates)
         waiting = ranges[number:]
         if second_process and candidates * len(waiting) >= WORTH_A_PROCESS * number:
-            yield from _judged_by_two(warehouse, delivery_id, waiting, policy)
+            here_first = min(len(waiting) // 2, UNTIL_STARTED * number // candidates)
+            yield from _judged_by_two(warehouse, delivery_id, waiting, policy, here_first)
             return
 
 
 def _judged_by_two(
-    warehouse: Warehouse, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy
+    warehouse: Warehouse, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy, here_first: int
 ) -> Iterator[JudgedRows]:
+    """The judgements of each range, in order: of the first ones here, then of every other one there."""
     url = warehouse.engine.url.render_as_string(hide_password=False)
-    with closing(in_second_process(judge_ranges, url, delivery_id, ranges[1::2], policy)) as elsewhere:
+    with second_process(judge_ranges, url, delivery_id, ranges[here_first::2], policy) as there:
         for number, each in enumerate(ranges):
-            yield next(elsewhere) if number % 2 else judge_range(warehouse, delivery_id, each, policy)
+            is_for_here = number < here_first or (number - here_first) % 2
+            yield judge_range(warehouse, delivery_id, each, policy) if is_for_here else next(there)
 
 
 def judge_ranges(url: str, delivery_id: int, ranges: Sequence[Range], policy: MatchingPolicy) -> Iterator[JudgedRows]:
