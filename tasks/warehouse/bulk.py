@@ -148,6 +148,18 @@ def id_set(connection: Connection, ids: Collection[int]) -> sa.TableValuedAlias:
     return sa.func.json_each(encoded).table_valued(sa.column("value", sa.Integer))
 
 
+def id_list(connection: Connection, ids: Sequence[int]) -> sa.Subquery:
+    """Integers in their order, as a FROM clause with the columns `place` (from 0) and `value`."""
+    if connection.dialect.name == "postgresql":
+        array = sa.bindparam(None, ids, type_=_IdArray(), unique=True)
+        listed = sa.func.unnest(array).table_valued(sa.column("value", sa.BigInteger), with_ordinality="place")
+        rows = listed.render_derived()
+        return sa.select(sa.cast(rows.c.place - 1, sa.Integer).label("place"), rows.c.value).subquery()
+    encoded = orjson.dumps(ids).decode()
+    pairs = sa.func.json_each(encoded).table_valued(sa.column("key", sa.Integer), sa.column("value", sa.Integer))
+    return sa.select(pairs.c.key.label("place"), pairs.c.value).subquery()
+
+
 def rows_of(
     connection: Connection, key: sa.Column[int], ids: Collection[int], chosen: sa.Select[Any]
 ) -> list[tuple[Any, ...]]:
