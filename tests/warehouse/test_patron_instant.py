@@ -2,84 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from config.reading import read_register
-from config.settings import SAMPLE_REGISTER
-from schemas.register.patron_limits import PatronChange, PatronGuards, PatronLimit
-from schemas.register.register import Register
 from schemas.summaries import totals
 from tasks.patrons.applying import PATRONS_LOCK
-from tasks.patrons.instant import BACKLOG, Instant, carry_out, carry_out_waiting, instant_of
-from tasks.patrons.instant_batch import as_markdown, carry_out_decided, forget, report
+from tasks.patrons.instant import BACKLOG, Instant, carry_out, carry_out_waiting
+from tasks.patrons.instant_batch import as_markdown, forget, report
 from tasks.patrons.instant_many import carry_out_many
-from tasks.patrons.instant_reading import Method, addressed_id, only_ids, read_body
-from tasks.patrons.receipts import Asked, KeyTakenError, Receipt, find_receipt
-from tasks.plans.store import approve, reject
-from tasks.warehouse.engine import Warehouse, connect
-
-DAY = date(2025, 3, 14)
-NOW = datetime(2025, 3, 14, 9, 30, tzinfo=UTC)
-SALT = b"s" * 32
-BERG = "anna.berg@vestmark.example"
-MAIL = "anna.berg@vestmark.example"
-PERSON: dict[str, Any] = {
-    "primary_id": BERG,
-    "first_name": "Anna",
-    "last_name": "Berg",
-    "middle_name": "Maria",
-    "user_group": "student",
-    "emails": [{"type": "school", "email_address": MAIL, "preferred": True}],
-    "phones": [{"type": "mobile", "phone_number": "+47 555 01 234"}],
-}
-Send = Callable[..., Receipt]
-
-
-@pytest.fixture(scope="module")
-def register() -> Register:
-    return read_register(SAMPLE_REGISTER)
+from tasks.patrons.instant_reading import Method
+from tasks.patrons.receipts import KeyTakenError, Receipt
+from tasks.warehouse.engine import Warehouse
+from tests.warehouse.instant_updates import (
+    BERG,
+    MAIL,
+    NOW,
+    PERSON,
+    Send,
+    asked,
+    everything,
+    keep_waiting,
+    limited,
+    person,
+    rows,
+    sample_instant,
+)
 
 
 @pytest.fixture
-def instant(warehouse: Warehouse, register: Register) -> Instant:
-    return instant_of(warehouse, register, DAY, SALT)
-
-
-def limited(instant: Instant, **limits: int) -> None:
-    """Make the limit of these classes so many, in thirty days; `create` a day."""
-    wanted: dict[PatronChange, PatronLimit] = {
-        name: PatronLimit(at_least=number, share=0, sum_days=0 if name in ("create", "group_change") else 30)
-        for name, number in limits.items()  # type: ignore[misc]
-    }
-    policy = instant.ground.policy.model_copy(update={"guards": PatronGuards(limits=wanted)})
-    instant.ground = replace(instant.ground, policy=policy)
-
-
-def asked(
-    instant: Instant, method: Method, who: str = BERG, body: Any = None, key: str | None = None, code: str = "VESTSTUD"
-) -> Asked:
-    """An update as the service makes it."""
-    source = instant.sources[code]
-    raw = json.dumps(body).encode()
-    addressed = addressed_id(source, None, who)
-    person = only_ids(source, addressed) if method == "DELETE" else read_body(raw, "json", method, source, addressed)
-    digest = hashlib.sha256(f"{method} {who}".encode() + raw).digest()
-    return Asked(source.institution, code, method, person, 1, key or os.urandom(8).hex(), digest)
+def instant(warehouse: Warehouse) -> Instant:
+    return sample_instant(warehouse)
 
 
 @pytest.fixture
@@ -90,27 +52,6 @@ def send(instant: Instant) -> Send:
         return carry_out(instant, asked(instant, method, who, body, key), at)
 
     return sent
-
-
-def rows(warehouse: Warehouse, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-    with warehouse.read() as connection:
-        return [tuple(row) for row in connection.execute(sa.text(sql), values)]
-
-
-def person(warehouse: Warehouse, who: str = BERG) -> dict[str, Any]:
-    """Values, lists and state as they are."""
-    ((document, state, version),) = rows(
-        warehouse, "SELECT document, state, version FROM core_patron WHERE primary_key = :who", who=who
-    )
-    found = json.loads(document)
-    lists = {path: [each[2] for each in items] for path, items in found["lists"].items()}
-    return {**found["written"], **lists, "state": state, "version": version}
-
-
-def everything(warehouse: Warehouse) -> list[tuple[Any, ...]]:
-    """What updates may write, as it is."""
-    tables = ("core_patron", "core_patron_source", "core_patron_change", "core_patron_version", "raw_patron_receipt")
-    return [(table, *rows(warehouse, f"SELECT count(*) FROM {table}")[0]) for table in tables]
 
 
 def test_a_whole_person_is_made_with_a_receipt_and_the_reason_of_each_change(warehouse: Warehouse, send: Send) -> None:
@@ -210,131 +151,6 @@ def test_an_id_of_somebody_else_is_refused_and_nothing_is_written(warehouse: War
     assert rows(warehouse, "SELECT count(*) FROM core_patron_change") == before
 
 
-def test_a_class_over_its_limit_is_held_and_the_rest_goes_on(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    limited(instant, clear=1)
-    send("PUT", BERG, PERSON)
-    send("PUT", "bo@vestmark.example", PERSON | {"primary_id": "bo@vestmark.example"})
-    assert send("PATCH", BERG, {"phones": None}).state == "done"
-    receipt = send("PATCH", "bo@vestmark.example", {"phones": None, "last_name": "Lind"})
-    assert (receipt.state, receipt.rule) == ("held", "clear")
-    assert "1 is let through unasked in 30 days, and 1 was" in receipt.reason
-    found = person(warehouse, "bo@vestmark.example")
-    assert (found["last_name"], len(found["phones"])) == ("Lind", 1)
-
-
-def test_what_is_held_becomes_one_plan_and_is_carried_out_once_it_is_approved(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    limited(instant, create=1)
-    names = [f"p{number}@vestmark.example" for number in range(4)]
-    receipts = [send("PUT", name, PERSON | {"primary_id": name, "emails": [], "phones": []}) for name in names]
-    assert [each.state for each in receipts] == ["done", "held", "held", "held"]
-    with warehouse.write() as connection:
-        (summary,) = report(connection, instant, "run-1", NOW)
-    assert (summary.updates["created"], summary.updates["held"], summary.held) == (1, 3, {"create": 3})
-    assert rows(warehouse, 'SELECT flow, "class", planned, state, run_id FROM core_plan') == [
-        ("patron-update", "create", 3, "held", "run-1")
-    ]
-    with warehouse.write() as connection:
-        approve(connection, summary.plan_hash, "Bo Alm", NOW)
-    assert carry_out_decided(instant, summary.plan_hash, NOW) == {"done": 3}
-    assert carry_out_decided(instant, summary.plan_hash, NOW).total() == 0
-    assert rows(warehouse, "SELECT count(*) FROM core_patron") == [(4,)]
-    assert rows(warehouse, "SELECT state, content FROM raw_patron_receipt") == [("done", None)] * 4
-    assert rows(warehouse, "SELECT state FROM core_plan") == [("applied",)]
-    hashes = rows(warehouse, "SELECT plan_hash FROM core_patron_change WHERE decision = 'applied' ORDER BY change_id")
-    assert hashes == [(None,), *[(summary.plan_hash,)] * 3]
-
-
-def test_a_plan_that_somebody_looks_at_does_not_change_by_what_comes_later(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    limited(instant, create=0)
-    hashes = []
-    for number in range(2):
-        name = f"p{number}@vestmark.example"
-        send("PUT", name, PERSON | {"primary_id": name}, at=NOW + timedelta(minutes=number))
-        with warehouse.write() as connection:
-            hashes += [each.plan_hash for each in report(connection, instant, f"run-{number}", NOW)]
-    assert len(set(hashes)) == 2
-    assert rows(warehouse, "SELECT state FROM core_plan") == [("held",), ("held",)]
-
-
-def test_what_a_person_rejects_is_refused_and_its_content_is_gone(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    limited(instant, create=0)
-    held = send("PUT", BERG, PERSON)
-    with warehouse.write() as connection:
-        (summary,) = report(connection, instant, "run-1", NOW)
-        reject(connection, summary.plan_hash, "Bo Alm", NOW)
-    assert carry_out_decided(instant, summary.plan_hash, NOW)["refused"] == 1
-    with warehouse.read() as connection:
-        found = find_receipt(connection, "VEST", "VESTSTUD", held.receipt_id)
-    assert found is not None
-    assert (found.state, found.rule, found.plan_hash) == ("refused", "rejected", summary.plan_hash)
-    assert rows(warehouse, "SELECT content FROM raw_patron_receipt") == [(None,)]
-
-
-def test_approval_carries_out_nothing_else_than_what_was_held(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    send("PUT", BERG, PERSON)
-    limited(instant, clear=0)
-    assert send("PATCH", BERG, {"phones": None}).state == "held"
-    with warehouse.write() as connection:
-        (summary,) = report(connection, instant, "run-1", NOW)
-        approve(connection, summary.plan_hash, "Bo Alm", NOW)
-    # Another telephone by now: that it goes away was never asked about.
-    send("PATCH", BERG, {"phones": [{"type": "mobile", "phone_number": "+47 555 09 999"}]})
-    assert carry_out_decided(instant, summary.plan_hash, NOW)["changed since"] == 1
-    assert len(person(warehouse)["phones"]) == 1
-    assert rows(warehouse, "SELECT rule FROM raw_patron_receipt WHERE plan_hash IS NOT NULL") == [("changed_since",)]
-
-
-def test_approval_carries_out_nothing_over_what_the_source_has_said_since(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    send("PUT", BERG, PERSON)
-    limited(instant, clear=0)
-    assert send("PATCH", BERG, {"phones": None}).state == "held"
-    assert send("PUT", BERG, PERSON).state == "done"  # the telephone is theirs after all
-    with warehouse.write() as connection:
-        (summary,) = report(connection, instant, "run-1", NOW)
-        approve(connection, summary.plan_hash, "Bo Alm", NOW)
-    assert carry_out_decided(instant, summary.plan_hash, NOW)["changed since"] == 1
-    assert len(person(warehouse)["phones"]) == 1
-
-
-def test_an_earlier_day_that_was_held_is_carried_out_once_it_is_approved(
-    warehouse: Warehouse, instant: Instant, send: Send
-) -> None:
-    send("PUT", BERG, PERSON | {"expiry_date": "2025-12-31"})
-    limited(instant, shorten=0, clear=0, deactivate=0, expire=0)
-    receipt = send("PATCH", BERG, {"expiry_date": "2025-03-31"})
-    assert (receipt.state, receipt.rule) == ("held", "shorten")
-    with warehouse.write() as connection:
-        (summary,) = report(connection, instant, "run-1", NOW)
-        approve(connection, summary.plan_hash, "Bo Alm", NOW)
-    assert carry_out_decided(instant, summary.plan_hash, NOW)["done"] == 1
-    assert rows(warehouse, "SELECT expires_on FROM core_patron WHERE primary_key = :who", who=BERG)[0][0] in (
-        date(2025, 3, 31), "2025-03-31",
-    )  # fmt: skip
-
-
-def test_limits_count_instant_updates_of_a_day_together(warehouse: Warehouse, instant: Instant, send: Send) -> None:
-    limited(instant, create=2)
-    for number, hours in enumerate((0, 1, 2)):
-        name = f"p{number}@vestmark.example"
-        body = PERSON | {"primary_id": name}
-        state = send("PUT", name, body, at=NOW + timedelta(hours=hours)).state
-        assert state == ("held" if number == 2 else "done")
-    body = PERSON | {"primary_id": "p9@vestmark.example"}
-    assert send("PUT", "p9@vestmark.example", body, at=NOW + timedelta(hours=30)).state == "done"
-
-
 def test_a_report_counts_each_update_once_and_names_nobody(warehouse: Warehouse, instant: Instant, send: Send) -> None:
     send("PUT", BERG, PERSON)
     send("PUT", BERG, PERSON)
@@ -379,14 +195,6 @@ def test_behind_many_that_wait_a_new_one_waits_and_the_flow_takes_all_of_them(
     assert carry_out_waiting(instant, NOW) == {"done": number + 1}
     assert person(warehouse)["last_name"] == "Last"
     assert carry_out_waiting(instant, NOW).total() == 0
-
-
-def keep_waiting(warehouse: Warehouse, one: Asked) -> None:
-    from tasks.patrons.receipts import COUNTER, Outcome, enter
-    from tasks.warehouse.ids import take_id
-
-    with warehouse.write() as connection:
-        enter(connection, one, take_id(connection, COUNTER), Outcome("waiting", "busy"), NOW)
 
 
 def test_many_at_once_end_as_one_after_the_other(warehouse: Warehouse, instant: Instant, send: Send) -> None:
@@ -449,9 +257,7 @@ def test_many_at_once_wait_together_while_others_write(warehouse: Warehouse, ins
     assert (person(warehouse)["last_name"], person(warehouse)["middle_name"]) == ("Third", "Karin")
 
 
-def test_the_same_request_many_times_at_once_is_done_once(
-    warehouse: Warehouse, instant: Instant, register: Register
-) -> None:
+def test_the_same_request_many_times_at_once_is_done_once(warehouse: Warehouse, instant: Instant) -> None:
     one = asked(instant, "PUT", BERG, PERSON, key="k1")
     receipts: list[Receipt] = []
     threads = [threading.Thread(target=lambda: receipts.append(carry_out(instant, one, NOW))) for _ in range(6)]
@@ -500,9 +306,10 @@ def test_killed_amid_an_update_nothing_is_half_done_and_the_same_again_does_it(
     program = (
         "import os, signal, sys\n"
         "sys.path.insert(0, sys.argv[2])\n"
-        "from tests.warehouse import test_patron_instant as t\n"
+        "from tests.warehouse import instant_updates as t\n"
         "from tasks.patrons import instant as i\n"
-        "place = i.instant_of(t.connect(sys.argv[1]), t.read_register(t.SAMPLE_REGISTER), t.DAY, t.SALT)\n"
+        "from tasks.warehouse.engine import connect\n"
+        "place = t.sample_instant(connect(sys.argv[1]))\n"
         "stop = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "i.enter = stop\n"  # the person is written, the receipt is not
         "i.carry_out(place, t.asked(place, 'PATCH', t.BERG, {'last_name': 'Lind'}, 'k1'), t.NOW)\n"
@@ -536,6 +343,3 @@ def test_old_receipts_are_forgotten_what_nobody_decided_lapses_and_what_waits_st
         assert forget(connection, policy, late) == {"receipts forgotten": 2, "plans lapsed": 1}
     assert rows(warehouse, "SELECT state FROM raw_patron_receipt") == [("waiting",)]
     assert rows(warehouse, "SELECT state, reason FROM core_plan") == [("rejected", "lapsed")]
-
-
-__all__ = ["connect", "read_register"]
