@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from schemas.errors import UsageError
 from schemas.register.patron_limits import PatronChange
 from schemas.warehouse.patrons import raw_patron_file, stage_patron, stage_patron_due
+from tasks.patrons import plans_in_mind
 from tasks.patrons.documents import changes_to_json
 from tasks.patrons.person_plan import PlannedPerson
 from tasks.patrons.planning import (
@@ -29,6 +30,7 @@ from tasks.patrons.planning import (
     plan_some_due,
     quarantine,
 )
+from tasks.patrons.plans_in_mind import PlansInMind
 from tasks.patrons.store import save_plans
 from tasks.plans.store import mark_applied
 from tasks.warehouse.engine import Warehouse
@@ -45,12 +47,14 @@ def apply_rows(
 ) -> Counter[str]:
     """Carry out the plan of each row; changes of a class in `held` wait. Goes on where a killed run stopped."""
     counts: Counter[str] = Counter()
+    known = None if held else plans_in_mind.recall(warehouse.engine, file.delivery_id, file.occasion)
     while True:
         with chunk(warehouse, file.delivery_id, APPLY, PATRONS_LOCK) as each:
             if each.is_done:
+                plans_in_mind.forget(warehouse.engine)
                 return counts
             rows = _rows_after(each)
-            counts += _apply_rows(each.connection, file, rows, held, now=now, run_id=run_id)
+            counts += _apply_rows(each.connection, file, rows, held, now=now, run_id=run_id, known=known)
             last = rows[-1].record_no if rows else each.reached
             each.advance(last, done_at=now if len(rows) < CHUNK_PLANS else None)
 
@@ -77,10 +81,11 @@ def _apply_rows(
     now: datetime,
     run_id: str,
     plan_hash: str | None = None,
+    known: PlansInMind | None = None,
 ) -> Counter[str]:
     if not rows:
         return Counter()
-    planned, refused = plan_some(connection, file, rows, held)
+    planned, refused = plan_some(connection, file, rows, held, known=known)
     quarantine(connection, file.delivery_id, refused)
     saved = _save(connection, file, [each for _, each in planned], now=now, run_id=run_id, plan_hash=plan_hash)
     if planned:

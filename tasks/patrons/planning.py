@@ -7,7 +7,7 @@ row a person in stage_patron and stage_patron_due; applying.py carries it out, a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -27,20 +27,22 @@ from schemas.warehouse.patrons import (
     stage_patron,
     stage_patron_due,
 )
+from tasks.patrons import plans_in_mind
 from tasks.patrons.documents import changes_to_json, incoming_from_json
 from tasks.patrons.lifecycle import Snapshot
 from tasks.patrons.lookups import place
 from tasks.patrons.passing_by import gone
 from tasks.patrons.person_plan import Occasion, PlannedPerson, plan_absent, plan_due, plan_person
+from tasks.patrons.plans_in_mind import MOST_IN_MIND, PlansInMind
 from tasks.patrons.staging import reject_row
-from tasks.patrons.store import load_records
+from tasks.patrons.store import load_records, load_stored, record_of
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Chunk, chunk
 from tasks.warehouse.memory import without_cycle_search
 
 PLAN, PLAN_DUE = "plan", "plan-due"
-CHUNK_PLANS = 4_000
+CHUNK_PLANS = 2_000
 QUARANTINED = "quarantined"
 _REJECT = ("delivery_id", "record_no", "member", "line", "byte_offset", "kind", "rule", "cause", "field", "remedy")
 
@@ -79,6 +81,7 @@ class PlanningFile:
 def plan_rows(warehouse: Warehouse, file: PlanningFile, now: datetime) -> Counter[str]:
     """Plan each row of the file that is not as it was merged last; goes on where a killed run stopped."""
     counts: Counter[str] = Counter()
+    mind: PlansInMind | None = None
     while True:
         with chunk(warehouse, file.delivery_id, PLAN) as each:
             if each.is_done:
@@ -86,11 +89,24 @@ def plan_rows(warehouse: Warehouse, file: PlanningFile, now: datetime) -> Counte
             if not each.reached:
                 counts[QUARANTINED] += _quarantine_repeated(each.connection, file.delivery_id)
             rows = _rows_after(each)
-            counts += _plan_chunk(each.connection, file, rows)
+            if not each.reached:
+                plans_in_mind.forget(warehouse.engine)
+                if len(rows) < CHUNK_PLANS or _fits_in_mind(each.connection, file.delivery_id):
+                    mind = plans_in_mind.begin(warehouse.engine, file.delivery_id, file.occasion)
+            counts += _plan_chunk(each.connection, file, rows, mind)
             if len(rows) < CHUNK_PLANS:
                 each.advance(rows[-1].record_no if rows else each.reached, done_at=now)
             else:
                 each.advance(rows[-1].record_no)
+
+
+def _fits_in_mind(connection: Connection, delivery_id: int) -> bool:
+    """Whether few enough rows are to be planned to keep their plans until they are carried out."""
+    rows = sa.select(stage_patron.c.record_no).where(
+        stage_patron.c.delivery_id == delivery_id, stage_patron.c.outcome == ""
+    )
+    some = rows.limit(MOST_IN_MIND + 1).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() <= MOST_IN_MIND
 
 
 def _rows_after(each: Chunk) -> Sequence[sa.Row[Any]]:
@@ -144,10 +160,12 @@ def quarantine(connection: Connection, delivery_id: int, rows: Sequence[Rejected
     )
 
 
-def _plan_chunk(connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]]) -> Counter[str]:
+def _plan_chunk(
+    connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]], mind: PlansInMind | None
+) -> Counter[str]:
     if not rows:
         return Counter()
-    planned, refused = plan_some(connection, file, rows, frozenset())
+    planned, refused = plan_some(connection, file, rows, frozenset(), keep_in=mind)
     quarantine(connection, file.delivery_id, refused)
     if planned:
         connection.execute(
@@ -182,16 +200,23 @@ _UPDATE_ROW = (
 
 @without_cycle_search()
 def plan_some(
-    connection: Connection, file: PlanningFile, rows: Sequence[sa.Row[Any]], held: frozenset[Any]
+    connection: Connection,
+    file: PlanningFile,
+    rows: Sequence[sa.Row[Any]],
+    held: frozenset[Any],
+    *,
+    known: PlansInMind | None = None,
+    keep_in: PlansInMind | None = None,
 ) -> tuple[list[tuple[sa.Row[Any], PlannedPerson]], list[RejectedRow]]:
     """What some rows of the file do to their persons as they are now, and the rows that cannot be placed.
 
-    Changes of a class in `held` are not planned to be carried out.
+    Changes of a class in `held` are not planned to be carried out. A plan in `known` is taken where it would be made
+    again; `keep_in` gets those that are made. Both are only for plans under which nothing is held.
     """
-    incoming = [incoming_from_json(row.incoming) for row in rows]
+    incoming = [(known.incoming(row) if known else None) or incoming_from_json(row.incoming) for row in rows]
     placed = place(connection, file.institution, file.source.code, incoming, file.policy, file.day, file.salt)
-    records = load_records(connection, {each.person_id for each in placed if each.person_id is not None})
-    taken = _taken_by_others(connection, file.delivery_id, records, {row.record_no for row in rows})
+    stored = load_stored(connection, {each.person_id for each in placed if each.person_id is not None})
+    taken = _taken_by_others(connection, file.delivery_id, stored, {row.record_no for row in rows})
     planned, refused, seen = [], [], set()
     for row, person, where in zip(rows, incoming, placed, strict=True):
         if where.is_quarantined:
@@ -201,13 +226,19 @@ def plan_some(
             refused.append(RejectedRow(person.position, "repeated", "another row of the file is about the same person"))
             continue
         seen.add(where.person_id)
-        record = records[where.person_id] if where.person_id is not None else None
-        planned.append((row, plan_person(record, person, file.occasion, held, rekey=where.rekey)))
+        there = stored[where.person_id] if where.person_id is not None else None
+        one = known.take(row, where, there) if known else None
+        if one is None:
+            record = record_of(there) if there is not None else None
+            one = plan_person(record, person, file.occasion, held, rekey=where.rekey)
+        if keep_in is not None:
+            keep_in.keep(row, person, where, there, one)
+        planned.append((row, one))
     return planned, refused
 
 
 def _taken_by_others(
-    connection: Connection, delivery_id: int, persons: dict[int, Any], but_for: set[int]
+    connection: Connection, delivery_id: int, persons: Collection[int], but_for: set[int]
 ) -> frozenset[int]:
     """Those of `persons` that other rows of the file are about already."""
     if not persons:

@@ -111,6 +111,7 @@ def stage_file(warehouse: Warehouse, stream: BinaryIO, file: StagingFile, now: d
             if pieces[-1].position.record_no > each.reached:
                 counts += _stage_batch(each.connection, reader, pieces, file)
                 each.advance(pieces[-1].position.record_no)
+        del pieces
     with chunk(warehouse, file.delivery_id, STAGE) as each:
         if not each.is_done:
             judged = [] if tallied.is_packed or is_xml else tallied.tally.judged(charset)
@@ -128,6 +129,7 @@ def _batches(
     for member in read_members(cast(BinaryIO, stream), file.name, file.source, totals):
         while batch := list(islice(member.pieces, CHUNK_PERSONS)):
             yield member.reader, batch
+            del batch  # or the next one stands beside it in memory
 
 
 def _stage_batch(

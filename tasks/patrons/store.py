@@ -46,7 +46,7 @@ from tasks.patrons.patron_rows import (
     source_of,
     source_row,
 )
-from tasks.patrons.records import IdentifierRow, LockRow, PersonRecord, SourceRecord
+from tasks.patrons.records import IdentifierRow, LockRow, PersonRecord
 from tasks.warehouse.bulk import bulk_insert, id_set
 from tasks.warehouse.ids import take_ids
 from tasks.warehouse.memory import without_cycle_search
@@ -88,32 +88,54 @@ class Kept(NamedTuple):
     run_id: str
 
 
+class StoredPerson(NamedTuple):
+    """All that the warehouse has of a person, as it was read: of it and nothing else a record is made."""
+
+    person: sa.Row[Any]
+    sources: list[sa.Row[Any]]
+    identifiers: list[sa.Row[Any]]
+    locks: list[sa.Row[Any]]
+
+    def cells(self) -> list[tuple[Any, ...]]:
+        """Every value of every row."""
+        return [tuple(row) for row in (self.person, *self.sources, *self.identifiers, *self.locks)]
+
+    def __repr__(self) -> str:
+        return "StoredPerson()"
+
+
+@without_cycle_search()
+def load_stored(connection: Connection, person_ids: Collection[int]) -> dict[int, StoredPerson]:
+    """What there is of persons, by id; one that is not there is not in it."""
+    if not person_ids:
+        return {}
+    columns = (core_patron_identifier.c[name] for name in READ_IDENTIFIER)
+    found = {row.person_id: StoredPerson(row, [], [], []) for row in _rows(connection, core_patron, person_ids)}
+    # What is asked for by the ids that were found is theirs, whoever is made meanwhile.
+    for row in _rows(connection, core_patron_source, found):
+        found[row.person_id].sources.append(row)
+    for row in _rows(connection, core_patron_identifier, found, *columns):
+        found[row.person_id].identifiers.append(row)
+    for row in _rows(connection, core_patron_lock, found):
+        if row.released_at is None:
+            found[row.person_id].locks.append(row)
+    return found
+
+
+def record_of(stored: StoredPerson) -> PersonRecord:
+    """The person as the rules know them."""
+    return person_of(
+        stored.person,
+        {row.source: source_of(row) for row in stored.sources},
+        tuple(IdentifierRow(*row[1:]) for row in stored.identifiers),
+        tuple(lock_of(row) for row in stored.locks),
+    )
+
+
 @without_cycle_search()
 def load_records(connection: Connection, person_ids: Collection[int]) -> dict[int, PersonRecord]:
     """Persons by id; one that is not there is not in it."""
-    if not person_ids:
-        return {}
-    persons = _rows(connection, core_patron, person_ids)
-    sources: dict[int, dict[str, SourceRecord]] = defaultdict(dict)
-    for row in _rows(connection, core_patron_source, person_ids):
-        sources[row.person_id][row.source] = source_of(row)
-    identifiers: dict[int, list[IdentifierRow]] = defaultdict(list)
-    columns = (core_patron_identifier.c[name] for name in READ_IDENTIFIER)
-    for person_id, *rest in _rows(connection, core_patron_identifier, person_ids, *columns):
-        identifiers[person_id].append(IdentifierRow(*rest))
-    locks: dict[int, list[LockRow]] = defaultdict(list)
-    for row in _rows(connection, core_patron_lock, person_ids):
-        if row.released_at is None:
-            locks[row.person_id].append(lock_of(row))
-    return {
-        row.person_id: person_of(
-            row,
-            sources.get(row.person_id, {}),
-            tuple(identifiers.get(row.person_id, ())),
-            tuple(locks.get(row.person_id, ())),
-        )
-        for row in persons
-    }
+    return {person_id: record_of(each) for person_id, each in load_stored(connection, person_ids).items()}
 
 
 def _rows(
