@@ -6,6 +6,7 @@ called without Prefect, as in ingest_run.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -13,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 SOURCE = "VESTSTUD"
 
@@ -51,6 +54,7 @@ def _take(place: Any, path: Path) -> dict[str, Any]:
 
     uri = place.zone.adopt(path, SOURCE)
     seconds: dict[str, float] = {}
+    server = server_seconds(place.warehouse)
     began, cpu = time.perf_counter(), time.process_time()
     files = stages.receive_files.fn(SOURCE, [uri])
     seconds["receive"] = time.perf_counter() - began
@@ -60,12 +64,28 @@ def _take(place: Any, path: Path) -> dict[str, Any]:
             stage(file)
             name = getattr(stage, "__name__", "stage")
             seconds[name] = time.perf_counter() - begun
-    took = time.perf_counter() - began
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    server = server_seconds(place.warehouse) - server
     (found,) = summed_up(place.warehouse, files)
     if found.state != "settled":
         raise SystemExit(f"the file ended {found.state}: {found.reason}")
     rows = {name: number for name, number in found.rows.items() if number}
-    return {"seconds": took, "cpu_seconds": time.process_time() - cpu, "stages": seconds, "rows": rows}
+    return {"seconds": took, "cpu_seconds": cpu, "server_seconds": server, "stages": seconds, "rows": rows}
+
+
+def server_seconds(warehouse: Any) -> float:
+    """Processor time so far of a PostgreSQL server on this machine, all its processes together; of SQLite none."""
+    if not warehouse.is_postgresql:
+        return 0.0
+    with warehouse.read() as connection:
+        folder = connection.exec_driver_sql("SHOW data_directory").scalar_one()
+    server = psutil.Process(int(Path(folder, "postmaster.pid").read_text("utf-8").split()[0]))
+    own = server.cpu_times()  # of processes that have ended as well
+    total = own.user + own.system + own.children_user + own.children_system
+    for each in server.children():
+        with contextlib.suppress(psutil.Error):
+            total += each.cpu_times().user + each.cpu_times().system
+    return float(total)
 
 
 if __name__ == "__main__":
