@@ -87,13 +87,19 @@ def plan_person(
 
 
 def heard(old: SourceRecord | None, incoming: IncomingPerson, occasion: Occasion) -> SourceRecord:
-    """What a source says of a person after its row. What the row does not carry, the source still says."""
+    """What a source says of a person after its row. What the row does not carry, the source still says.
+
+    So it does where the row has a null that may clear nothing. Else another source would speak for as long as it takes
+    until that one has a null as well, and the order in which they come would decide what stays.
+    """
     if old is None:
         return first_record(incoming, occasion)
     day = occasion.day
     values = dict(old.values)
     for path, value in incoming.values.items():
         known = values.get(path)
+        if value is None and known is not None and not _clears(path, occasion):
+            continue
         if known is None or known.value != value or type(known.value) is not type(value):
             values[path] = SaidValue(value, day)
     lists, days = dict(old.lists), dict(old.item_days)
@@ -126,6 +132,12 @@ def heard(old: SourceRecord | None, incoming: IncomingPerson, occasion: Occasion
         old.worked_out,
         Sighting(occasion.code),
     )
+
+
+def _clears(path: str, occasion: Occasion) -> bool:
+    """Whether a null of a source is taken for what it says now."""
+    rule = occasion.policy.rule(path)
+    return rule.may_clear or rule.mode not in ("source_wins", "local_if_edited")
 
 
 def _ask_about_id(person: PersonInPlan, old: SourceRecord | None, incoming: IncomingPerson) -> None:

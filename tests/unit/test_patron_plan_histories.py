@@ -265,3 +265,21 @@ def test_the_order_of_the_sources_in_a_night_decides_nothing(
         assert person is not None
         ways.append(meaning(person))
     assert ways[0] == ways[1]
+
+
+def test_of_two_sources_that_both_lose_a_name_neither_order_brings_the_other_name_back() -> None:
+    def said(**values: Value | None) -> IncomingPerson:
+        return row(dict(values), {}, category="student", valid_to=None)
+
+    ends = []
+    for order in ((0, 1), (1, 0)):
+        person = plan_person(None, said(), on(CODES[0], DAY)).after
+        for number, both in enumerate(((said(last_name="b"), said(last_name="a")), (said(last_name=None),) * 2), 1):
+            for which in order:
+                person = plan_person(person, both[which], on(CODES[which], DAY + timedelta(number))).after
+        assert person is not None
+        ends.append(person.current["last_name"])
+        assert {code: each.values["last_name"].value for code, each in person.sources.items()} == {
+            CODES[0]: "b", CODES[1]: "a",
+        }  # fmt: skip
+    assert ends == ["b", "b"]
