@@ -28,10 +28,10 @@ demo: $(READY)  ## one night of the sample consortium in a fresh home, and where
 	@$(BIN)/samkat demo
 
 test: $(READY)  ## unit and flow tests on SQLite and PostgreSQL
-	@$(BIN)/python -m pytest -m "not integration and not bench" -n 2 --dist loadgroup -q
+	@$(BIN)/python -m pytest -m "not integration and not bench" -n 3 --dist loadgroup -q
 
 coverage: $(READY)  ## the same with a report of what they reach, which takes twice as long
-	@$(BIN)/python -m pytest -m "not integration and not bench" -n 2 --dist loadgroup --cov --cov-report=term -q
+	@$(BIN)/python -m pytest -m "not integration and not bench" -n 3 --dist loadgroup --cov --cov-report=term -q
 
 integration: $(READY)  ## real servers and kills; needs Debian packages, see .ci/run
 	@$(BIN)/python -m pytest -m integration -q

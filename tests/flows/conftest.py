@@ -24,10 +24,12 @@ SEED = 1
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, these share one, so that one server is enough."""
+    """Where tests run in several processes, these keep two of them busy, each with a server: one would be the last."""
+    files = sorted({item.path for item in items if item.path.is_relative_to(HERE)})
+    half = {path: number % 2 for number, path in enumerate(files)}
     for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("flows"))
+        if item.path in half:
+            item.add_marker(pytest.mark.xdist_group(f"flows-{half[item.path]}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

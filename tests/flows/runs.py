@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.client.schemas.sorting import LogSort
+from prefect.exceptions import MissingResult
 
 T = TypeVar("T")
 
@@ -41,11 +43,16 @@ class Ran:
 
     state: State[Any]
     flow_run: FlowRun
+    returned: Any = None
 
     @property
     def value(self) -> Any:
         """What the flow returned; raises what it raised."""
-        return self.state.result()
+        try:
+            return self.state.result()
+        except MissingResult:
+            # A busy server is told twice that the run has ended, and answers with its own state, which has no data.
+            return self.returned.data if isinstance(self.returned, State) else self.returned
 
     def stages(self, last: str) -> list[StageRun]:
         """The stages in the order in which they were started, once the one called `last` has arrived."""
@@ -88,11 +95,23 @@ class Ran:
 
 def run(flow: Flow[..., Any], /, *args: Any, **parameters: Any) -> Ran:
     """Run a flow here, against the session's server, and return what the server has of it; it may have failed."""
-    state: Any = flow(*args, return_state=True, **parameters)
+    returned: list[Any] = []
+    function = flow.fn
+
+    @functools.wraps(function)
+    def kept(*given: Any, **named: Any) -> Any:
+        returned.append(function(*given, **named))
+        return returned[-1]
+
+    flow.fn = kept
+    try:
+        state: Any = flow(*args, return_state=True, **parameters)
+    finally:
+        flow.fn = function
     flow_run_id = state.state_details.flow_run_id
     assert flow_run_id is not None
     with _client() as client:
-        return Ran(state, client.read_flow_run(flow_run_id))
+        return Ran(state, client.read_flow_run(flow_run_id), returned[-1] if returned else None)
 
 
 def _client() -> SyncPrefectClient:
