@@ -273,6 +273,8 @@ class _Own:
         if self.with_login:
             environment["PREFECT_SERVER_API_AUTH_STRING"] = make_login(self.folder)
             environment["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] = "true"
+        # A server that was killed may have left it; if another process has its number by now, all would wait for ever.
+        (self.folder / "concurrency_leases" / "expirations.lock").unlink(missing_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("wb") as log:
