@@ -216,6 +216,8 @@ def test_a_killed_server_is_started_again_on_its_port_with_its_runs(settings: Se
     os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     assert server_status(settings).state == "stopped"
+    # It was killed with its lock in hand, and its number belongs to another process by now.
+    (settings.prefect_home / "concurrency_leases" / "expirations.lock").write_text(str(os.getpid()))
 
     again = ensure_server(settings)
     assert (again.api_url, again.started) == (address.api_url, True)
