@@ -38,6 +38,8 @@ PASSED = "Passed"
 """Name of the state of a run that left the work to another one."""
 PLACE_LOST = "Prefect's server no longer keeps this run's place: it was started anew, or away for too long"
 """Message of a run that Prefect broke off for that, and that may be taken up again."""
+CLOCK_BEGAN_WITHIN_SECONDS = 5
+"""Prefect's clock of the time limit begins so much earlier than a flow's own first line, at the most."""
 HELD_BECAUSE = "held_because"
 """Key of a flow's result under which it says why it is held; empty: it is not."""
 
@@ -65,9 +67,9 @@ def pipeline(
 
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            times_out_at = time.monotonic() + timeout_seconds - CLOCK_BEGAN_WITHIN_SECONDS
             place = workplace()
             run_id = str(flow_run.id or uuid.uuid4())
-            ends_by = time.monotonic() + timeout_seconds
             begun_at, title = place.now, flow_run.name or name
             _noted(lambda: start_run(place.warehouse, run_id, name, title, begun_at))
             try:
@@ -80,9 +82,10 @@ def pipeline(
                 stage_logger().warning("%s", error)
                 return cast(R, Completed(name=PASSED, message=str(error)))
             except CancelledError:
-                _note_failure(place, run_id, PLACE_LOST)
-                if time.monotonic() >= ends_by:
+                if time.monotonic() >= times_out_at:
+                    _note_failure(place, run_id, f"it took longer than its limit of {timeout_seconds:.0f} s")
                     raise
+                _note_failure(place, run_id, PLACE_LOST)
                 # Prefect would call it a timeout of hours. As crashed it is taken up again by `run-reaper`.
                 stage_logger().warning("%s", PLACE_LOST)
                 return cast(R, Crashed(message=PLACE_LOST))

@@ -85,3 +85,15 @@ def test_a_run_whose_place_is_lost_is_crashed_and_not_timed_out(home: Workplace)
     state = run(night_work).state
     assert (state.is_crashed(), state.message) == (True, PLACE_LOST)
     assert [(name, PLACE_LOST in summary) for name, summary in states(home)] == [("failed", True)]
+
+
+def test_a_run_over_its_time_limit_is_timed_out_and_not_taken_up_again(home: Workplace) -> None:
+    @pipeline(name="night-work", run_name="night-work", timeout_seconds=1)
+    def night_work() -> dict[str, int]:
+        for _ in range(600):
+            time.sleep(0.1)
+        return {"rows": 1}
+
+    state = run(night_work).state
+    assert (state.name, state.is_failed()) == ("TimedOut", True)
+    assert states(home) == [("failed", '{"error":"it took longer than its limit of 1 s"}')]
