@@ -17,7 +17,7 @@ from config.reading import read_register
 from config.settings import SAMPLE_REGISTER
 from schemas.register.patron_limits import PatronChange, PatronGuards, PatronLimit
 from schemas.register.register import Register
-from tasks.patrons.instant import Instant, instant_of
+from tasks.patrons.instant import Instant, carry_out, instant_of
 from tasks.patrons.instant_reading import Method, addressed_id, only_ids, read_body
 from tasks.patrons.receipts import Asked, Receipt
 from tasks.warehouse.engine import Warehouse
@@ -69,6 +69,15 @@ def asked(
     person = only_ids(source, addressed) if method == "DELETE" else read_body(raw, "json", method, source, addressed)
     digest = hashlib.sha256(f"{method} {who}".encode() + raw).digest()
     return Asked(source.institution, code, method, person, 1, key or os.urandom(8).hex(), digest)
+
+
+def sender(instant: Instant) -> Send:
+    """Sends an update: `send("PUT", BERG, {...}, key=..., at=...)`."""
+
+    def sent(method: Method, who: str = BERG, body: Any = None, key: str | None = None, at: datetime = NOW) -> Receipt:
+        return carry_out(instant, asked(instant, method, who, body, key), at)
+
+    return sent
 
 
 def rows(warehouse: Warehouse, sql: str, **values: Any) -> list[tuple[Any, ...]]:

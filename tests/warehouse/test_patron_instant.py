@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,6 +35,7 @@ from tests.warehouse.instant_updates import (
     person,
     rows,
     sample_instant,
+    sender,
 )
 
 
@@ -46,12 +46,7 @@ def instant(warehouse: Warehouse) -> Instant:
 
 @pytest.fixture
 def send(instant: Instant) -> Send:
-    """Sends an update: `send("PUT", BERG, {...}, key=..., at=...)`."""
-
-    def sent(method: Method, who: str = BERG, body: Any = None, key: str | None = None, at: datetime = NOW) -> Receipt:
-        return carry_out(instant, asked(instant, method, who, body, key), at)
-
-    return sent
+    return sender(instant)
 
 
 def test_a_whole_person_is_made_with_a_receipt_and_the_reason_of_each_change(warehouse: Warehouse, send: Send) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
 import pytest
 
-from tasks.patrons.instant import Instant, carry_out
+from tasks.patrons.instant import Instant
 from tasks.patrons.instant_batch import carry_out_decided, report
-from tasks.patrons.instant_reading import Method
-from tasks.patrons.receipts import Receipt, find_receipt
+from tasks.patrons.receipts import find_receipt
 from tasks.plans.store import approve, reject
 from tasks.warehouse.engine import Warehouse
 from tests.warehouse.instant_updates import (
@@ -18,11 +16,11 @@ from tests.warehouse.instant_updates import (
     NOW,
     PERSON,
     Send,
-    asked,
     limited,
     person,
     rows,
     sample_instant,
+    sender,
 )
 
 
@@ -33,12 +31,7 @@ def instant(warehouse: Warehouse) -> Instant:
 
 @pytest.fixture
 def send(instant: Instant) -> Send:
-    """Sends an update: `send("PUT", BERG, {...}, key=..., at=...)`."""
-
-    def sent(method: Method, who: str = BERG, body: Any = None, key: str | None = None, at: datetime = NOW) -> Receipt:
-        return carry_out(instant, asked(instant, method, who, body, key), at)
-
-    return sent
+    return sender(instant)
 
 
 def test_a_class_over_its_limit_is_held_and_the_rest_goes_on(
