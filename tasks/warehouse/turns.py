@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.errors import SamkatError
 from schemas.warehouse.core import core_turn
-from tasks.warehouse.away import is_passing, patiently
+from tasks.warehouse.away import PATIENCE_SECONDS, is_passing, patiently
 from tasks.warehouse.engine import Warehouse
 
 LASTS = timedelta(seconds=90)
@@ -85,19 +85,24 @@ def turn(warehouse: Warehouse, subject: str, holder: str, *, patience_seconds: f
     renewing = threading.Thread(target=_renew, args=(taken, over), name=f"turn {subject}", daemon=True)
     renewing.start()
     token = _held.set(taken)
+    is_done = False
     try:
         yield taken
+        is_done = True
     finally:
         _held.reset(token)
         over.set()
         renewing.join()
-        _give_back(taken)
+        _give_back(taken, PATIENCE_SECONDS if is_done else 0)
 
 
-def _give_back(taken: Turn) -> None:
-    """Give the turn back; where the database is away it lapses, and how the run ended is not hidden by that."""
+def _give_back(taken: Turn, patience_seconds: float) -> None:
+    """Give the turn back; where the database stays away it lapses, and how the run ended is not hidden by that.
+
+    A run whose work is done waits: it has to note its end there as well. One that fails, or is told to end, does not.
+    """
     try:
-        taken.give_back()
+        patiently(taken.give_back, log.warning, patience_seconds=patience_seconds)
     except Exception as error:
         if not is_passing(error):
             raise

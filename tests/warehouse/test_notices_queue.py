@@ -28,6 +28,7 @@ from tasks.notices.sending import EmlFolder, MailSender, SmtpSender
 from tasks.warehouse.engine import Warehouse
 from tests.unit.test_notices_sending import Server, address, running
 from tests.warehouse.notices_night import attached, notices, read_folder
+from tests.warehouse.shut import shut
 
 NOW = datetime(2025, 3, 14, 22, 0, tzinfo=UTC)
 LATER = NOW + CLAIM_LASTS + timedelta(seconds=1)
@@ -66,21 +67,13 @@ class SendsAndShuts:
     """Takes a message; the first time the database then refuses everybody for some seconds."""
 
     def __init__(self, server_url: str, database: str) -> None:
-        url = sa.make_url(server_url).set(drivername="postgresql+psycopg")
-        self._admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        self._database = database
+        self._server_url, self._database = server_url, database
         self.sent = 0
 
     def send(self, _message: EmailMessage) -> None:
         self.sent += 1
         if self.sent == 1:
-            self._run(f"ALTER DATABASE {self._database} ALLOW_CONNECTIONS false")
-            self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._database}'")
-            threading.Timer(2, self._run, [f"ALTER DATABASE {self._database} ALLOW_CONNECTIONS true"]).start()
-
-    def _run(self, statement: str) -> None:
-        with self._admin.connect() as connection:
-            connection.exec_driver_sql(statement)
+            shut(self._server_url, self._database, 2)
 
 
 class TestQueueing:

@@ -14,11 +14,13 @@ from schemas.warehouse.core import core_turn
 from tasks.catalogue.fingerprint import content
 from tasks.landing.stages import receive
 from tasks.warehouse import turns
+from tasks.warehouse.away import patiently
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.turns import TurnLostError, holder_of, require_turn, taken_subjects, turn
 from tests.warehouse.conftest import OpenPlace
 from tests.warehouse.parcels import Parcel, book
 from tests.warehouse.pipeline import TO_THE_SHELVES, everything, ingest, ledger_facts, outcomes, restore
+from tests.warehouse.shut import shut
 
 SUBJECT = "supplier:NORDBOK"
 
@@ -116,6 +118,26 @@ def test_a_patient_run_waits_until_the_turn_is_given_back(warehouse: Warehouse) 
         assert waited == []
     patient.join(30)
     assert waited == [True]
+
+
+@pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+def test_a_run_that_is_done_while_the_database_is_away_gives_its_turn_back_when_it_is_there_again(
+    warehouse: Warehouse, postgresql_url: str
+) -> None:
+    with turn(warehouse, SUBJECT, "done"):
+        shut(postgresql_url, str(warehouse.engine.url.database), 2)
+    with warehouse.read() as connection:
+        assert connection.execute(sa.select(core_turn)).all() == []
+
+
+@pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+def test_a_run_that_fails_while_the_database_is_away_does_not_wait_for_it(
+    warehouse: Warehouse, postgresql_url: str
+) -> None:
+    with pytest.raises(ValueError, match="what was wrong"), turn(warehouse, SUBJECT, "failed"):
+        shut(postgresql_url, str(warehouse.engine.url.database), 2)
+        raise ValueError("what was wrong")
+    assert patiently(lambda: holder(warehouse)) == "failed"
 
 
 def test_many_at_once_take_turns(warehouse: Warehouse) -> None:
