@@ -1,5 +1,5 @@
-"""Ingest end to end, in one run beside its yardsticks: pymarc's parsing alone, a plain pymarc + ORM loader that
-commits per record, yaz-marcdump, and bulk loading of the same rows.
+"""Ingest end to end, in one run beside its yardsticks: pymarc's parsing alone, pymarc and an ORM that commit per
+record (two loaders, `orm_ingest`), yaz-marcdump, and bulk loading of the same rows.
 
 `python -m tests.bench.bench_ingest [--bibs N] [--catalogue N] [--engines sqlite,postgresql] [--memory]`
 """
@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from deployments.sample.bench import BenchFile, write_bench_catalogue, write_bench_delivery
-from tests.bench.yardsticks import bulk_seconds, orm_rate, pymarc_seconds, yaz_seconds
+from tests.bench.orm_ingest import orm_rates
+from tests.bench.yardsticks import bulk_seconds, pymarc_seconds, yaz_seconds
 
 SEED = 7
 NAME = "NORDBOK_20250314180000_bench.mrc"
@@ -68,21 +69,26 @@ def _speed(console: Console, folder: Path, options: argparse.Namespace) -> bool:
             _row(table, f"samkat on {engine}, to the shelves", records, result["seconds"], pymarc, _peak(result))
             limit = bulk_seconds(url or f"sqlite:///{folder / f'home-{engine}' / 'warehouse.db'}", folder)
             _row(table, f"bulk loading the same rows on {engine}: the limit of loading", records, limit, pymarc, None)
-            orm = orm_rate(url, folder / f"orm-{engine}.db", delivery)
-            _row(table, f"pymarc + ORM on {engine}, a commit a record", records, records / orm, pymarc, None)
-            kept = _promises(console, engine, result, records, pymarc, orm) and kept
+            plain, same = orm_rates(url, folder / f"orm-{engine}.db", delivery)
+            _row(table, f"pymarc + ORM on {engine}, a row a record", records, records / plain, pymarc, None)
+            _row(table, f"pymarc + ORM on {engine}, leaving the same rows", records, records / same, pymarc, None)
+            kept = _promises(console, engine, result, records, pymarc, same, plain) and kept
             _stages(console, engine, result)
     console.print(table)
     return kept
 
 
-def _promises(console: Console, engine: str, result: dict[str, Any], records: int, pymarc: float, orm: float) -> bool:
-    ratio, orm_ratio = pymarc / result["seconds"], records / result["seconds"] / orm
+def _promises(
+    console: Console, engine: str, result: dict[str, Any], records: int, pymarc: float, same: float, plain: float
+) -> bool:
+    """The ORM's promise is held against the loader that does the same work; the lighter one is told beside it."""
+    rate = records / result["seconds"]
+    ratio, orm_ratio = pymarc / result["seconds"], rate / same
     good = ratio >= PROMISED_RATIO and orm_ratio >= PROMISED_ORM_RATIO and _peak(result) < PROMISED_MIB
     console.print(
-        f"{engine}: {ratio:.2f} x pymarc's parsing (promised {PROMISED_RATIO}), {orm_ratio:.0f} x the ORM loader"
-        f" (promised {PROMISED_ORM_RATIO}), {_peak(result):.0f} MiB (promised under {PROMISED_MIB}):"
-        f" {'kept' if good else '[bold]NOT KEPT[/bold]'}"
+        f"{engine}: {ratio:.2f} x pymarc's parsing (promised {PROMISED_RATIO}), {orm_ratio:.0f} x the ORM loader that"
+        f" leaves the same rows (promised {PROMISED_ORM_RATIO}), {rate / plain:.0f} x the one with a row a record,"
+        f" {_peak(result):.0f} MiB (promised under {PROMISED_MIB}): {'kept' if good else '[bold]NOT KEPT[/bold]'}"
     )
     return good
 

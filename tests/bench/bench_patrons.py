@@ -1,4 +1,4 @@
-"""Patron sync, in one run beside its yardsticks: lxml's iterparse over the same file, and an ORM loop a person.
+"""Patron sync, in one run beside its yardsticks: lxml's iterparse over the same file, and an ORM, person by person.
 
 `python -m tests.bench.bench_patrons [--persons N] [--engines sqlite,postgresql] [--orm-persons N] [--nights 2]`
 
@@ -19,15 +19,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from lxml import etree
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from config.settings import SAMPLE_REGISTER
 from deployments.sample.patrons import write_bups2
 from tests.bench.bench_ingest import warehouse_url
+from tests.bench.orm_patrons import orm_rates
 
 SEED = 11
 PROMISED_OF_ITERPARSE, PROMISED_MIB = 2.0, 400
@@ -68,8 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
         table.add_row("lxml iterparse alone", f"{options.persons / parsing:,.0f}", f"{parsing:.1f}", "1.0", "1.0", "")
         for engine in options.engines.split(","):
             with warehouse_url(engine, folder) as url:
-                orm = orm_rate(url or f"sqlite:///{folder / 'orm.db'}", paths["1% changed"], options.orm_persons)
-                console.print(f"{engine}: ORM loop, a commit a changed person: {orm:,.0f} persons/s")
+                orm_url = url or f"sqlite:///{folder / 'orm.db'}"
+                texts, values = orm_rates(orm_url, paths["1% changed"], options.orm_persons)
+                console.print(
+                    f"{engine}: ORM loop, a commit a changed person: {values:,.0f} persons/s with a row a value,"
+                    f" {texts:,.0f} with a row a person"
+                )
                 for what, (day, _) in files.items():
                     home = folder / f"home-{engine}"
                     result = run(home, url, register, paths[what], day)
@@ -82,20 +85,28 @@ def main(arguments: list[str] | None = None) -> int:
                     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in result["stages"].items())
                     console.print(f"  {what}: {stages}; CPU {cpu:.1f}; {result['rows']}")
                     if what == "1% changed":
-                        kept = _promise(console, engine, took, parsing, options.persons / took / orm, result) and kept
+                        rate = options.persons / took
+                        kept = _promise(console, engine, took, parsing, (rate / values, rate / texts), result) and kept
                 shutil.rmtree(folder / f"home-{engine}", ignore_errors=True)
         console.print(table)
     return 0 if kept else 1
 
 
-def _promise(console: Console, engine: str, took: float, parsing: float, of_orm: float, result: dict[str, Any]) -> bool:
+def _promise(
+    console: Console, engine: str, took: float, parsing: float, of_orm: tuple[float, float], result: dict[str, Any]
+) -> bool:
+    """The ORM's promise is held against the loop that keeps values as rows; the lighter one is told beside it."""
+    of_values, of_texts = of_orm
     good = (
-        took <= PROMISED_OF_ITERPARSE * parsing and result["peak_mib"] < PROMISED_MIB and of_orm >= PROMISED_ORM[engine]
+        took <= PROMISED_OF_ITERPARSE * parsing
+        and result["peak_mib"] < PROMISED_MIB
+        and of_values >= PROMISED_ORM[engine]
     )
     console.print(
         f"{engine}, 1% changed: {took / parsing:.2f} x iterparse (promised at most {PROMISED_OF_ITERPARSE}),"
-        f" {of_orm:.0f} x the ORM loop (promised {PROMISED_ORM[engine]}), {result['peak_mib']:.0f} MiB (promised under"
-        f" {PROMISED_MIB}): {'kept' if good else '[bold]NOT KEPT[/bold]'}"
+        f" {of_values:.0f} x the ORM loop with a row a value (promised {PROMISED_ORM[engine]}), {of_texts:.0f} x that"
+        f" with a row a person, {result['peak_mib']:.0f} MiB (promised under {PROMISED_MIB}):"
+        f" {'kept' if good else '[bold]NOT KEPT[/bold]'}"
     )
     return good
 
@@ -133,57 +144,6 @@ def iterparse_seconds(path: Path) -> tuple[float, float]:
         while element.getprevious() is not None:
             del element.getparent()[0]
     return time.perf_counter() - began, time.process_time() - cpu
-
-
-class Base(DeclarativeBase):
-    """Of the ORM loop's one table."""
-
-
-class Patron(Base):
-    """A person as an ORM has it: a row with all values."""
-
-    __tablename__ = "orm_patron"
-    primary_id: Mapped[str] = mapped_column(primary_key=True)
-    document: Mapped[str]
-    values: Mapped[str]
-
-
-def orm_rate(url: str, path: Path, persons: int) -> float:
-    """Persons a second of a plain loop: parse, look up by id, compare its values, write and commit what differs."""
-    engine = sa.create_engine(url)
-    Base.metadata.drop_all(engine)
-    Base.metadata.create_all(engine)
-    users = _first_users(path, persons)
-    with Session(engine) as session:
-        session.add_all(Patron(primary_id=key, document="", values="") for key, _ in users)
-        session.commit()
-    began = time.perf_counter()
-    with Session(engine) as session:
-        for number, (_, content) in enumerate(users):
-            user = etree.fromstring(content)
-            values = {each.tag: each.text or "" for each in user.iter() if len(each) == 0}
-            found = session.get(Patron, values["primary_id"])
-            said = json.dumps(values)
-            if found is None:
-                session.add(Patron(primary_id=values["primary_id"], document="", values=said))
-            elif found.values != said and number % 100 == 0:
-                found.values = said
-                session.commit()
-            session.expunge_all()
-    rate = len(users) / (time.perf_counter() - began)
-    Base.metadata.drop_all(engine)
-    engine.dispose()
-    return rate
-
-
-def _first_users(path: Path, persons: int) -> list[tuple[str, bytes]]:
-    users = []
-    for _, element in etree.iterparse(str(path), tag="user"):
-        users.append((element.findtext("primary_id") or "", etree.tostring(element)))
-        element.clear()
-        if len(users) == persons:
-            break
-    return users
 
 
 if __name__ == "__main__":

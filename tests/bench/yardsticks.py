@@ -6,18 +6,14 @@ import shutil
 import subprocess
 import sys
 import time
-from itertools import islice
 from pathlib import Path
 
-import pymarc
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from schemas.warehouse import core, raw
 from tasks.warehouse.bulk import bulk_insert
 from tasks.warehouse.engine import connect
 
-ORM_RECORDS = 2_000
 _PARSE = """
 import sys, time, pymarc
 start = time.perf_counter()
@@ -44,71 +40,6 @@ def yaz_seconds(path: Path) -> float | None:
     start = time.perf_counter()
     subprocess.run(["yaz-marcdump", "-n", str(path)], stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start
-
-
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Bib(_Base):
-    __tablename__ = "plain_bib"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    control_number: Mapped[str | None] = mapped_column(index=True)
-    isbn: Mapped[str | None] = mapped_column(index=True)
-    title: Mapped[str | None]
-    content: Mapped[bytes]
-
-
-class _Holding(_Base):
-    __tablename__ = "plain_holding"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    bib_id: Mapped[int] = mapped_column(index=True)
-    sigel: Mapped[str | None]
-    shelf_mark: Mapped[str | None]
-    content: Mapped[bytes]
-
-
-def orm_rate(url: str | None, sqlite_file: Path, delivery: Path) -> float:
-    """Records/s of a plain loader, as library scripts do it: pymarc, a look-up and a commit a record."""
-    engine = sa.create_engine(url or f"sqlite:///{sqlite_file}")
-    _Base.metadata.drop_all(engine)
-    _Base.metadata.create_all(engine)
-    start = time.perf_counter()
-    number = 0
-    with delivery.open("rb") as stream, Session(engine) as session:
-        bib_id = 0
-        for record in islice(pymarc.MARCReader(stream, to_unicode=True), ORM_RECORDS):
-            bib_id = _load_plainly(session, record, bib_id)
-            session.commit()
-            number += 1
-    seconds = time.perf_counter() - start
-    _Base.metadata.drop_all(engine)
-    engine.dispose()
-    return number / seconds
-
-
-def _load_plainly(session: Session, record: pymarc.Record, bib_id: int) -> int:
-    content = record.as_marc()
-    if record.leader[6] in "uvxy":
-        line = record.get("852")
-        session.add(
-            _Holding(
-                bib_id=bib_id,
-                sigel=line.get("b") if line else None,
-                shelf_mark=line.get("h") if line else None,
-                content=content,
-            )
-        )
-        return bib_id
-    isbn = record.isbn
-    bib = session.scalars(sa.select(_Bib).where(_Bib.isbn == isbn)).first() if isbn else None
-    if bib is None:
-        bib = _Bib(control_number=record["001"].data, isbn=isbn, title=record.title, content=content)
-        session.add(bib)
-    else:
-        bib.content = content
-    session.flush()
-    return bib.id
 
 
 LASTING = (
