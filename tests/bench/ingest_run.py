@@ -119,7 +119,7 @@ class _Children(threading.Thread):
         while True:
             for pid in own.read_text().split():
                 self.peak_mib = max(self.peak_mib, peak_mib(int(pid)))
-            time.sleep(0.02)
+            time.sleep(0.1)
 
 
 def peak_mib(pid: int) -> float:
