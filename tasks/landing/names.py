@@ -20,8 +20,9 @@ _PACKING_SUFFIX = re.compile(r"\.(gz|zip)$", re.IGNORECASE)
 _GROUPS_IN_WORDS = {
     "sigel": "the library's sigel",
     "stamp": "the time as YYYYMMDDhhmmss",
-    "format": "the format, `xml` or `iso88591`",
+    "format": "the format",
 }
+_CHOICES = re.compile(r"\(\?P<format>([A-Za-z0-9|]+)\)")
 _FORMATS: dict[str, tuple[Literal["iso2709", "marcxml", ""], str]] = {
     "xml": ("marcxml", ""),
     "marcxml": ("marcxml", ""),
@@ -106,8 +107,17 @@ def _read_stamp(digits: str, name: str, rules: FileRules, pattern: re.Pattern[st
 def _agreed(rules: FileRules, pattern: re.Pattern[str]) -> str:
     """The agreed form in words, with an example where the register has one."""
     ordered = sorted(pattern.groupindex, key=pattern.groupindex.__getitem__)
-    parts = [_GROUPS_IN_WORDS.get(group, group.replace("_", " ")) for group in ordered]
+    words_of = {**_GROUPS_IN_WORDS, "format": _format_in_words(pattern)}
+    parts = [words_of.get(group, group.replace("_", " ")) for group in ordered]
     words = f"rename it: the agreed pattern is {pattern.pattern}"
     if parts:
         words += f", that is, in this order: {', '.join(parts)}"
     return f"{words}; for example {rules.example}" if rules.example else words
+
+
+def _format_in_words(pattern: re.Pattern[str]) -> str:
+    """The endings that this supplier's own pattern allows, where it simply lists them."""
+    found = _CHOICES.search(pattern.pattern)
+    if found is None:
+        return _GROUPS_IN_WORDS["format"]
+    return f"{_GROUPS_IN_WORDS['format']}, {' or '.join(f'`{each}`' for each in found[1].split('|'))}"

@@ -78,6 +78,20 @@ def test_a_name_that_breaks_the_pattern_is_rejected_with_the_form_in_words_and_a
     )
 
 
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        (r"N_(?P<stamp>\d{14})\.(?:(?P<format>mrc)(?:\.gz)?|zip)", "the format, `mrc`)"),
+        (r"N\.(?P<format>mrc|xml)", "the format, `mrc` or `xml`)"),
+        (r"N\.(?P<format>\w+)", "the format)"),
+    ],
+)
+def test_the_endings_told_are_those_of_the_suppliers_own_pattern(pattern: str, told: str) -> None:
+    with pytest.raises(DeliveryRejectedError) as rejection:
+        check_name("other.txt", FileRules(pattern=pattern))
+    assert str(rejection.value).endswith(told)
+
+
 def test_without_an_example_the_pattern_alone_is_told() -> None:
     with pytest.raises(DeliveryRejectedError, match=r"the agreed pattern is day\\\.mrc\)$"):
         check_name("night.mrc", FileRules(pattern=r"day\.mrc"))
