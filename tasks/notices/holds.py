@@ -95,7 +95,9 @@ def compose_held(
 
 def decisions(plan_hash: str, pages: Pages) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """How the operator decides about a plan: (what, command), and (what, page) of Prefect's UI."""
-    commands = [(action, f"samkat plans {action} {plan_hash}") for action in ("show", "approve", "reject")]
+    # As it must be typed: who decides is kept with the decision, and the command insists on it.
+    asked = {"show": "", "approve": " --by NAME", "reject": " --by NAME"}
+    commands = [(action, f"samkat plans {action} {plan_hash}{by}") for action, by in asked.items()]
     links = [(name, page) for name, page in (("form", pages.form_for(plan_hash)), ("run", pages.run)) if page]
     return commands, links
 

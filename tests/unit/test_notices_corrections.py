@@ -82,8 +82,8 @@ def test_a_hold_says_what_went_over_which_limit_and_how_to_decide() -> None:
     ]
     assert page.xpath("//code/text()") == [
         "samkat plans show 9f2c41d0",
-        "samkat plans approve 9f2c41d0",
-        "samkat plans reject 9f2c41d0",
+        "samkat plans approve 9f2c41d0 --by NAME",
+        "samkat plans reject 9f2c41d0 --by NAME",
     ]
 
 

@@ -126,8 +126,8 @@ class TestHeldFile:
             "  480 persons, last time 1,200: more than 15% away",
             "Nobody was created, changed or deactivated by it",
             "the next whole file repairs everything by itself",
-            "  samkat plans approve 9f2c41d0",
-            "  samkat plans reject 9f2c41d0",
+            "  samkat plans approve 9f2c41d0 --by NAME",
+            "  samkat plans reject 9f2c41d0 --by NAME",
             "  http://localhost/run/1",
         ):
             assert line in text
