@@ -202,7 +202,9 @@ def runs(as_json: AsJson = False) -> None:
 
 @command(app, "renewals", "samkat accounts renewals --year 2026", "samkat accounts renewals --start --on 2026-11-16")
 def renewals(
-    year: Annotated[int | None, typer.Option("--year", help="The year that ends; else the one that is next.")] = None,
+    year: Annotated[
+        int | None, typer.Option("--year", min=1900, max=9999, help="The year that ends; else the one that is next.")
+    ] = None,
     start: Annotated[bool, typer.Option("--start", help="Do what the renewal has to do today, letters too.")] = False,
     system: System = None,
     on: On = None,
@@ -348,9 +350,8 @@ def retire(
             (each.library, each.login, each.status, each.last_used_on, each.personal, each.lists, each.lists_left)
             for each in lines
         ]
-        title = (
-            f"Shared logins of {known.name}, switched off on {switch}" if switch else f"Shared logins of {known.name}"
-        )
+        when = f"switched off on {switch}" if switch else "no switch date is set: none is switched off"
+        title = f"Shared logins of {known.name}, {when}"
         print_table(console, title, columns, rows)
 
     output.show({"system": known.code, "switch_on": switch, "done": done, "logins": lines}, render)
@@ -364,12 +365,18 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """List accounts as they are now: at most 500, by library and login."""
+    from schemas.register.account_rules import ACCOUNT_STATUSES
     from tasks.accounts.showing import accounts
 
     settings = place.settings()
     known = place.register(settings)
     if library is not None:
         place.known_sigel(library, known)
+    if system is not None:
+        _system(settings, system)
+    if status is not None and status not in ACCOUNT_STATUSES:
+        known_statuses = ", ".join(ACCOUNT_STATUSES)
+        raise UsageError(f"no account can be {status!r}", field="--status", remedy=f"known are {known_statuses}")
     with place.warehouse(settings) as warehouse, warehouse.read() as connection:
         rows = accounts(connection, system=system, library=library, status=status)
     names = ("account_id", "system", "library", "login", "kind", "employment", "status", "expires_on", "expiry_rule")

@@ -69,6 +69,17 @@ def test_wrong_use_says_what_to_do(said: Any) -> None:
     assert (code, document["error"]["remedy"]) == (2, "known are alma, legimus")
     assert said("import", "--system", "alma", "--on", "31.12.2026", text=STAFF)[0] == 2
     assert said("import", "--system", "alma", text="shoe,size\n1,2\n")[0] == 2
+    code, document = said("show", "--status", "ended")
+    assert (code, document["error"]["remedy"]) == (2, "known are waiting, active, expired, inactive, retired")
+    assert said("show", "--system", "amla")[1]["error"]["remedy"] == "known are alma, legimus"
+    assert said("renewals", "--year", "20266")[0] == 2
+
+
+def test_a_system_without_a_switch_date_says_that_no_login_ends(
+    home: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["accounts", "retire", "--system", "alma"]) == 0
+    assert "no switch date is set" in capsys.readouterr().out
 
 
 def test_a_sweep_is_listed_explained_and_undone(said: Any, home: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
