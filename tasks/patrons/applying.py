@@ -31,6 +31,7 @@ from tasks.patrons.planning import (
     quarantine,
 )
 from tasks.patrons.plans_in_mind import PlansInMind
+from tasks.patrons.staged_rows import note_rows
 from tasks.patrons.store import save_plans
 from tasks.plans.store import mark_applied
 from tasks.warehouse.engine import Warehouse
@@ -88,16 +89,12 @@ def _apply_rows(
     planned, refused = plan_some(connection, file, rows, held, known=known)
     quarantine(connection, file.delivery_id, refused)
     saved = _save(connection, file, [each for _, each in planned], now=now, run_id=run_id, plan_hash=plan_hash)
-    if planned:
-        connection.execute(
-            sa.update(stage_patron)
-            .where(stage_patron.c.delivery_id == file.delivery_id, stage_patron.c.record_no == sa.bindparam("no"))
-            .values(outcome=sa.bindparam("what"), person_id=sa.bindparam("person")),
-            [
-                {"no": row.record_no, "what": outcome_of(each), "person": person_id}
-                for (row, each), person_id in zip(planned, saved, strict=True)
-            ],
-        )
+    ended = [
+        (row.record_no, outcome_of(each), person_id)
+        for (row, each), person_id in zip(planned, saved, strict=True)
+        if (row.outcome, row.person_id) != (outcome_of(each), person_id)
+    ]  # what ended as it was planned stands so already
+    note_rows(connection, file.delivery_id, ("outcome", "person_id"), ended)
     return Counter(outcome_of(each) for _, each in planned) + Counter({QUARANTINED: len(refused)})
 
 

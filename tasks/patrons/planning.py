@@ -34,9 +34,10 @@ from tasks.patrons.lookups import place
 from tasks.patrons.passing_by import gone
 from tasks.patrons.person_plan import Occasion, PlannedPerson, plan_absent, plan_due, plan_person
 from tasks.patrons.plans_in_mind import MOST_IN_MIND, PlansInMind
+from tasks.patrons.staged_rows import note_rows
 from tasks.patrons.staging import reject_row
 from tasks.patrons.store import load_records, load_stored, record_of
-from tasks.warehouse.bulk import bulk_insert, id_set
+from tasks.warehouse.bulk import bulk_insert, position_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Chunk, chunk
 from tasks.warehouse.memory import without_cycle_search
@@ -123,19 +124,18 @@ def _rows_after(each: Chunk) -> Sequence[sa.Row[Any]]:
 
 
 def _quarantine_repeated(connection: Connection, delivery_id: int) -> int:
-    """Of rows with the same stable id only the first is taken: which of them is right nobody can tell."""
-    first = (
-        sa.select(stage_patron.c.stable_key, sa.func.min(stage_patron.c.record_no).label("record_no"))
+    """Of rows with the same stable id only the first is taken: which of them is right nobody can tell.
+
+    Without a join: PostgreSQL takes rows that were just written for one, and would walk the file for each of them.
+    """
+    first_no = sa.func.min(stage_patron.c.record_no).over(partition_by=stage_patron.c.stable_key)
+    known = (
+        sa.select(stage_patron.c.record_no, first_no.label("first_no"))
         .where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.stable_key.is_not(None))
-        .group_by(stage_patron.c.stable_key)
-        .having(sa.func.count() > 1)
         .subquery()
     )
     again = connection.execute(
-        sa.select(stage_patron.c.record_no, first.c.record_no.label("first_no"))
-        .join(first, first.c.stable_key == stage_patron.c.stable_key)
-        .where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.record_no > first.c.record_no)
-        .order_by(stage_patron.c.record_no)
+        sa.select(known).where(known.c.record_no > known.c.first_no).order_by(known.c.record_no)
     ).all()
     rows = [
         RejectedRow(
@@ -152,11 +152,11 @@ def quarantine(connection: Connection, delivery_id: int, rows: Sequence[Rejected
     if not rows:
         return
     bulk_insert(connection, raw_patron_reject, _REJECT, [reject_row(delivery_id, each, QUARANTINED) for each in rows])
-    connection.execute(
-        sa.update(stage_patron)
-        .where(stage_patron.c.delivery_id == delivery_id, stage_patron.c.record_no == sa.bindparam("no"))
-        .values(outcome=QUARANTINED, incoming=None),
-        [{"no": each.position.record_no} for each in rows],
+    note_rows(
+        connection,
+        delivery_id,
+        ("outcome", "incoming"),
+        [(each.position.record_no, QUARANTINED, None) for each in rows],
     )
 
 
@@ -167,35 +167,23 @@ def _plan_chunk(
         return Counter()
     planned, refused = plan_some(connection, file, rows, frozenset(), keep_in=mind)
     quarantine(connection, file.delivery_id, refused)
-    if planned:
-        connection.execute(
-            _UPDATE_ROW,
-            [
-                {
-                    "of_delivery": file.delivery_id,
-                    "no": row.record_no,
-                    "person": each.before.person_id if each.before else None,
-                    "what": outcome_of(each),
-                    "guarded": ",".join(sorted(each.classes)),
-                    "changes": changes_to_json(each.changes) if each.changes else None,
-                }
-                for row, each in planned
-            ],
-        )
+    note_rows(
+        connection,
+        file.delivery_id,
+        ("person_id", "outcome", "classes", "plan"),
+        [
+            (
+                row.record_no,
+                each.before.person_id if each.before else None,
+                outcome_of(each),
+                ",".join(sorted(each.classes)),
+                changes_to_json(each.changes) if each.changes else None,
+            )
+            for row, each in planned
+        ],
+    )
     counts = Counter(outcome_of(each) for _, each in planned)
     return counts + Counter({QUARANTINED: len(refused)})
-
-
-_UPDATE_ROW = (
-    sa.update(stage_patron)
-    .where(stage_patron.c.delivery_id == sa.bindparam("of_delivery"), stage_patron.c.record_no == sa.bindparam("no"))
-    .values(
-        person_id=sa.bindparam("person"),
-        outcome=sa.bindparam("what"),
-        classes=sa.bindparam("guarded"),
-        plan=sa.bindparam("changes"),
-    )
-)
 
 
 @without_cycle_search()
@@ -243,10 +231,12 @@ def _taken_by_others(
     """Those of `persons` that other rows of the file are about already."""
     if not persons:
         return frozenset()
+    wanted = position_set(connection, delivery_id, sorted(persons))
     rows = connection.execute(
-        sa.select(stage_patron.c.person_id, stage_patron.c.record_no).where(
-            stage_patron.c.delivery_id == delivery_id,
-            stage_patron.c.person_id.in_(sa.select(id_set(connection, persons).c.value)),
+        sa.select(stage_patron.c.person_id, stage_patron.c.record_no).join_from(
+            wanted,
+            stage_patron,
+            sa.and_(stage_patron.c.delivery_id == wanted.c.delivery_id, stage_patron.c.person_id == wanted.c.value),
         )
     )
     return frozenset(person_id for person_id, record_no in rows if record_no not in but_for)

@@ -1,0 +1,60 @@
+"""What has become of rows of a file, noted in stage_patron: as one set on PostgreSQL, row after row on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from schemas.warehouse.patrons import stage_patron
+
+_ARRAYS: Final[Mapping[str, sa.ARRAY[Any]]] = {
+    "record_no": sa.ARRAY(sa.Integer()),
+    "person_id": sa.ARRAY(sa.BigInteger()),
+    "outcome": sa.ARRAY(sa.Text()),
+    "classes": sa.ARRAY(sa.Text()),
+    "plan": sa.ARRAY(sa.Text()),
+    "incoming": sa.ARRAY(sa.Text()),
+}
+"""Columns that are noted; each goes as one value of the statement."""
+
+
+def note_rows(
+    connection: Connection, delivery_id: int, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Set `columns` of rows of a file; a row is its record number, then the values in the order of the columns."""
+    if rows and connection.dialect.name == "postgresql":
+        connection.execute(_as_a_set(delivery_id, columns, rows))
+    elif rows:
+        marks: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
+        statement = sa.update(stage_patron).where(
+            stage_patron.c.delivery_id == delivery_id, stage_patron.c.record_no == sa.bindparam("no")
+        )
+        names = ("no", *(f"new_{name}" for name in columns))
+        connection.execute(statement.values(**marks), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def _as_a_set(delivery_id: int, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> sa.Update:
+    """The file stands in the set as well.
+
+    As a constant of the statement PostgreSQL takes a file that was just written for one row, and any index with the
+    file in it is as good as the key: then it reads the whole file for each row.
+    """
+    names = ("record_no", *columns)
+    arrays = (
+        sa.bindparam(None, list(values), type_=_ARRAYS[name], unique=True)
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    )
+    told = sa.func.unnest(*arrays).table_valued(*(sa.column(n, _ARRAYS[n].item_type) for n in names)).render_derived()
+    new = (
+        sa.select(sa.literal(delivery_id, sa.BigInteger).label("delivery_id"), *told.c)
+        .cte("told")
+        .prefix_with("MATERIALIZED")
+    )
+    return (
+        sa.update(stage_patron)
+        .where(stage_patron.c.delivery_id == new.c.delivery_id, stage_patron.c.record_no == new.c.record_no)
+        .values({name: new.c[name] for name in columns})
+    )
