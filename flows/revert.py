@@ -20,7 +20,10 @@ def revert(run: int | str, dry_run: bool = False) -> dict[str, object]:
     """
     merges = merges_of(run)
     if merges:
-        return revert_merges(merges, dry_run=dry_run)
+        parted: dict[str, object] = revert_merges(merges, dry_run=dry_run)
+        if not dry_run:
+            send_notices()
+        return parted
     accounts = account_runs_of(run)
     if accounts:
         return revert_account_runs(accounts, dry_run=dry_run)

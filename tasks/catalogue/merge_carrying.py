@@ -97,11 +97,12 @@ def split_as_asked(connection: Connection, merge_id: int, occasion: SplitOccasio
 
 @dataclass(frozen=True)
 class MergesReverted:
-    """What the undo of merges did; `was_reverted`: all of them had been parted before."""
+    """What the undo of merges did; `was_reverted`: all of them had been parted before. `splits` are the new ones."""
 
     merges: tuple[int, ...]
     was_reverted: bool
     report: RevertReport
+    splits: tuple[Split, ...] = ()
 
 
 def merges_named(connection: Connection, text: str) -> tuple[int, ...]:
@@ -132,6 +133,7 @@ def revert_merges(connection: Connection, merges: Sequence[int], occasion: Split
     The pairs that the worklist had offered are offered again.
     """
     report, standing = RevertReport(0), 0
+    splits: list[Split] = []
     for merge_id in sorted(merges, reverse=True):
         try:
             split = split_merge(connection, merge_id, occasion)
@@ -141,6 +143,7 @@ def revert_merges(connection: Connection, merges: Sequence[int], occasion: Split
             continue
         if split is not None:
             standing += 1
+            splits.append(split)
             close_split(connection, split, occasion.by, occasion.now, is_undone=True)
             report += RevertReport(1, tuple(Survivor("bib", split.merged_id, each) for each in split.left))
-    return MergesReverted(tuple(merges), standing == 0, report)
+    return MergesReverted(tuple(merges), standing == 0, report, tuple(splits))

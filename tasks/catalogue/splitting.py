@@ -19,7 +19,7 @@ from schemas.errors import UsageError
 from schemas.warehouse.core import core_bib, core_bib_identifier, core_holding
 from schemas.warehouse.merging import core_bib_merge
 from tasks.catalogue.bib_store import bib_records, keep_before_images
-from tasks.catalogue.splitting_holdings import note_version, part_holdings
+from tasks.catalogue.splitting_holdings import Left, note_version, part_holdings
 from tasks.marc.encode import decode
 from tasks.marc.facts import identifiers_of, isbn_facts
 from tasks.warehouse.bulk import id_set
@@ -39,13 +39,14 @@ class SplitOccasion:
 
 @dataclass(frozen=True)
 class Split:
-    """What parting did. `left` says in words what was left as it was."""
+    """What parting did. `left` says in words what was left as it was, `changed` the same of each holding by rule."""
 
     merge_id: int
     survivor_id: int
     merged_id: int
     holdings: int
     left: tuple[str, ...]
+    changed: tuple[Left, ...] = ()
 
 
 def standing_merge(connection: Connection, bib_id: int) -> int:
@@ -89,7 +90,8 @@ def split_merge(connection: Connection, merge_id: int, occasion: SplitOccasion) 
     _bring_back(connection, merge, change_no, occasion.now)
     _forget_numbers(connection, merge, occasion.own_prefix)
     holdings, said = part_holdings(connection, merge, occasion.now)
-    left += said + _came_since(connection, merge)
+    said += _came_since(connection, merge)
+    left += [each.words for each in said]
     connection.execute(
         sa.update(core_bib_merge)
         .where(core_bib_merge.c.merge_id == merge_id)
@@ -101,7 +103,7 @@ def split_merge(connection: Connection, merge_id: int, occasion: SplitOccasion) 
             left_as_is=orjson.dumps(left).decode(),
         )
     )
-    return Split(merge_id, merge.survivor_id, merge.merged_id, holdings, tuple(left))
+    return Split(merge_id, merge.survivor_id, merge.merged_id, holdings, tuple(left), tuple(said))
 
 
 def _require_last(connection: Connection, merge: sa.Row[Any]) -> list[str]:
@@ -168,7 +170,7 @@ def _forget_numbers(connection: Connection, merge: sa.Row[Any], own_prefix: str)
             connection.execute(sa.delete(core_bib_identifier).where(mine))
 
 
-def _came_since(connection: Connection, merge: sa.Row[Any]) -> list[str]:
+def _came_since(connection: Connection, merge: sa.Row[Any]) -> list[Left]:
     """Holdings that came to the survivor after the merge: nobody can say which of the two they mean."""
     rows = connection.execute(
         sa.select(core_holding.c.holding_id, core_holding.c.sigel)
@@ -179,7 +181,8 @@ def _came_since(connection: Connection, merge: sa.Row[Any]) -> list[str]:
         )
         .order_by(core_holding.c.holding_id)
     )
+    words = "holding {} ({}) came to bib {} after the merge, and stays there"
     return [
-        f"holding {row.holding_id} ({row.sigel}) came to bib {merge.survivor_id} after the merge, and stays there"
+        Left("came_since", row.holding_id, row.sigel, words.format(row.holding_id, row.sigel, merge.survivor_id))
         for row in rows
     ]

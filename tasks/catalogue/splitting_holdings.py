@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -23,17 +24,30 @@ from tasks.catalogue.merging import LineKey, images_of, line_key, lines_from_mer
 from tasks.warehouse.bulk import id_set
 
 
+class Left(NamedTuple):
+    """A holding that others changed since the merge, and what that means for the split.
+
+    `rule`: changed_since, given_up, moved_on (of one that had moved with its bib), double_changed, double_gone (of one
+    that had been joined), came_since (of one that came to the joint bib later).
+    """
+
+    rule: str
+    holding_id: int
+    sigel: str
+    words: str
+
+
 @dataclass
 class _Parting:
     """What becomes of the holdings of a merge; `back` are those that get the delivery of their before-image again."""
 
     versions: list[HoldingVersion] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
 
 
-def part_holdings(connection: Connection, merge: sa.Row[Any], now: datetime) -> tuple[int, list[str]]:
-    """Put each holding back; returns how many, and what was left as it was, in words."""
+def part_holdings(connection: Connection, merge: sa.Row[Any], now: datetime) -> tuple[int, list[Left]]:
+    """Put each holding back; returns how many, and what others had changed since."""
     parts = connection.execute(
         sa.select(core_bib_merge_part)
         .where(core_bib_merge_part.c.merge_id == merge.merge_id, core_bib_merge_part.c.entity == "holding")
@@ -69,17 +83,17 @@ def _move_back(
     merge: sa.Row[Any], holding: sa.Row[Any], lines: Sequence[HoldingLine], is_as_moved: bool, done: _Parting
 ) -> None:
     """A holding that moved with its bib moves back, with the lines that it has now."""
-    what = f"holding {holding.holding_id} ({holding.sigel})"
+    left = partial(_left, done, holding)
     if holding.bib_id != merge.survivor_id:
-        done.left.append(f"{what} was moved to bib {holding.bib_id} since, and stays there")
+        left("moved_on", f"was moved to bib {holding.bib_id} since, and stays there")
     elif holding.is_deleted:
-        done.left.append(f"{what} was given up by its library since: it does not come back")
+        left("given_up", "was given up by its library since: it does not come back")
     else:
         done.versions.append(HoldingVersion(holding.holding_id, lines, bib_id=merge.merged_id))
         if is_as_moved:
             done.back.append(holding.holding_id)
         else:
-            done.left.append(f"{what} was changed since: it went back with the lines that it has now")
+            left("changed_since", "was changed since: it went back with the lines that it has now")
 
 
 def _without(lines: Sequence[HoldingLine], image: sa.Row[Any], others: Sequence[HoldingLine]) -> Sequence[HoldingLine]:
@@ -137,10 +151,10 @@ def _part_double(
 ) -> None:
     """A library's double holding comes back, and the one that it was joined with loses what it brought."""
     (emptied, joined), (images, lines, others) = pair, known
-    what = f"holding {emptied.holding_id} ({emptied.sigel})"
+    left = partial(_left, done, emptied)
     if joined.is_deleted or joined.bib_id != merge.survivor_id:
         happened = "given up by the library" if joined.is_deleted else f"moved to bib {joined.bib_id}"
-        done.left.append(f"{what} was joined with holding {joined.holding_id}, which was {happened} since: it stays so")
+        left("double_gone", f"was joined with holding {joined.holding_id}, which was {happened} since: it stays so")
         return
     back, before = _lines(images[emptied.holding_id]), _lines(images[joined.holding_id])
     done.versions.append(HoldingVersion(emptied.holding_id, back))
@@ -157,10 +171,16 @@ def _part_double(
         done.versions.append(HoldingVersion(joined.holding_id, rest))
     changed = brought - _keys(present)
     if changed:
-        done.left.append(
-            f"{what} has its {len(back)} lines again; {len(changed)} of them had been changed or removed since on"
-            f" holding {joined.holding_id}, which stays as it is"
+        left(
+            "double_changed",
+            f"has its {len(back)} lines again; {len(changed)} of them had been changed or removed since on"
+            f" holding {joined.holding_id}, which stays as it is",
         )
+
+
+def _left(done: _Parting, holding: sa.Row[Any], rule: str, words: str) -> None:
+    what = f"holding {holding.holding_id} ({holding.sigel})"
+    done.left.append(Left(rule, holding.holding_id, holding.sigel, f"{what} {words}"))
 
 
 def _lines(image: sa.Row[Any]) -> list[HoldingLine]:

@@ -33,6 +33,14 @@ class PairDecision:
     by: str
 
 
+@dataclass(frozen=True)
+class PairDone:
+    """What came of a decision, in words; `merge_id` where it merged the two."""
+
+    said: str
+    merge_id: int | None = None
+
+
 def parse_pair_decision(duplicate_id: int, text: str, by: str) -> PairDecision:
     """`same`, `same:<bib_id>` or `different`; raises `UsageError` for anything else."""
     found = _DECISION.fullmatch(text.strip().lower())
@@ -47,8 +55,8 @@ def parse_pair_decision(duplicate_id: int, text: str, by: str) -> PairDecision:
 
 def decide_pair(
     connection: Connection, decision: PairDecision, register: Register, now: datetime, run_id: str | None
-) -> str:
-    """Carry out a decision, under the catalogue lock; returns in words what happened. The same again is harmless.
+) -> PairDone:
+    """Carry out a decision, under the catalogue lock. The same again is harmless.
 
     Raises `UsageError` where it was decided differently before, where the pair is gone, and where a merge is refused.
     """
@@ -62,7 +70,7 @@ def decide_pair(
     bibs = f"bibs {row.first_id} and {row.second_id}"
     if row.state in (SAME, DIFFERENT):
         if (row.state == SAME) is decision.is_same:
-            return "was decided so already"
+            return PairDone("was decided so already")
         other = f"samkat catalogue merge {row.first_id} {row.second_id}"
         if row.state == SAME:
             other = f"samkat catalogue split {row.second_id}"
@@ -73,7 +81,7 @@ def decide_pair(
             .where(core_duplicate.c.duplicate_id == decision.duplicate_id)
             .values(state=DIFFERENT, decided_by=decision.by, decided_at=now)
         )
-        return f"{bibs} are two, and are not offered again"
+        return PairDone(f"{bibs} are two, and are not offered again")
     if row.state not in (OPEN, ASIDE):
         raise UsageError(
             f"{bibs} are no longer alike, or no longer both there",
@@ -84,7 +92,8 @@ def decide_pair(
     (carried,) = merge_as_asked(connection, keep, [other_id], register, asked)
     plan = carried.plan
     holdings = f"{len(plan.moves)} holdings moved, {len(plan.joins)} joined"
-    return f"bib {other_id} was merged into bib {keep}: {holdings}"
+    merge_id = None if carried.merge is None else carried.merge.merge_id
+    return PairDone(f"bib {other_id} was merged into bib {keep}: {holdings}", merge_id)
 
 
 def _kept(connection: Connection, pair: tuple[int, int], decision: PairDecision, register: Register) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from tasks.catalogue import merge_carrying as carrying
 from tasks.catalogue.duplicates import Looking, look_for_duplicates
 from tasks.catalogue.merge_carrying import Asked, merge_as_asked, merges_named, split_as_asked
 from tasks.catalogue.preview import rolled_back
-from tasks.catalogue.splitting import SplitOccasion, standing_merge
+from tasks.catalogue.splitting import Split, SplitOccasion, standing_merge
 from tasks.merging.deciding import decide_pair, parse_pair_decision
 from tasks.merging.report import (
     MergeLine,
@@ -24,6 +24,8 @@ from tasks.merging.report import (
     splits_as_markdown,
 )
 from tasks.merging.shown import as_markdown, shown_pairs
+from tasks.notices.merge_telling import tell_of_merges, tell_of_splits
+from tasks.notices.stages import teller_of
 from tasks.stage import run_id, stage
 from tasks.warehouse.engine import CATALOGUE_LOCK
 from tasks.workplace import Workplace, workplace
@@ -33,7 +35,10 @@ from tasks.workplace import Workplace, workplace
 def merge_bibs(
     keep: int, others: Sequence[int], by: str, reason: str, *, force: bool = False, dry_run: bool = False
 ) -> list[MergeLine]:
-    """Merge bibs into the one that stays, all or none; a dry run says what would be and leaves nothing."""
+    """Merge bibs into the one that stays, all or none, and queue what their libraries are told.
+
+    A dry run says what would be and leaves nothing.
+    """
     place = workplace()
     asked = Asked(by, reason, place.now, force=force, run_id=run_id())
     transaction = rolled_back(place.warehouse) if dry_run else place.warehouse.write(CATALOGUE_LOCK)
@@ -41,21 +46,27 @@ def merge_bibs(
     with transaction as connection:
         done = merge_as_asked(connection, keep, others, place.register, asked)
         lines = [merge_line(each, is_dry=dry_run) for each in done]
+        if not dry_run:
+            merges = [each.merge.merge_id for each in done if each.merge is not None]
+            tell_of_merges(connection, teller_of(place), merges)
     _show(merges_as_markdown(lines), "merged-bibs", "Bibs that would be merged" if dry_run else "Bibs that were merged")
     return lines
 
 
 @stage()
 def split_bibs(bib_ids: Sequence[int], by: str, reason: str, *, dry_run: bool = False) -> list[SplitLine]:
-    """Part merged bibs again, all or none: each comes back from the bib that took its place."""
+    """Part merged bibs again, all or none: each comes back from the bib that took its place. Libraries are told."""
     place = workplace()
     transaction = rolled_back(place.warehouse) if dry_run else place.warehouse.write(CATALOGUE_LOCK)
-    lines: list[SplitLine] = []
+    splits: list[Split] = []
     with transaction as connection:
         for bib_id in dict.fromkeys(bib_ids):
             split = split_as_asked(connection, standing_merge(connection, bib_id), _occasion(place, by, reason))
             if split is not None:
-                lines.append(split_line(split))
+                splits.append(split)
+        if not dry_run:
+            tell_of_splits(connection, teller_of(place), splits)
+    lines = [split_line(each) for each in splits]
     _show(splits_as_markdown(lines), "split-bibs", "Bibs that would be parted" if dry_run else "Bibs that were parted")
     return lines
 
@@ -70,11 +81,16 @@ def merges_of(run: int | str) -> list[int]:
 
 @stage()
 def revert_merges(merges: Sequence[int], *, dry_run: bool = False) -> dict[str, object]:
-    """Part all that a run merged again, the last one first; what cannot be parted stays and is listed."""
+    """Part all that a run merged again, the last one first; what cannot be parted stays and is listed.
+
+    Libraries are told.
+    """
     place = workplace()
     transaction = rolled_back(place.warehouse) if dry_run else place.warehouse.write(CATALOGUE_LOCK)
     with transaction as connection:
         done = carrying.revert_merges(connection, merges, _occasion(place, "samkat revert", "the merge was reverted"))
+        if not dry_run:
+            tell_of_splits(connection, teller_of(place), done.splits, is_undone=True)
     return {
         "runs": [f"merge-{each}" for each in done.merges],
         "dry_run": dry_run,
@@ -111,18 +127,28 @@ class PairsDecided:
 
 @stage()
 def decide_duplicates(decisions: dict[int, str], by: str) -> PairsDecided:
-    """Carry out decisions on pairs of bibs, one transaction each; a wrong one is reported and stops no other."""
+    """Carry out decisions on pairs of bibs, and queue what their libraries are told; a wrong one stops no other.
+
+    All of a run are one transaction, so that each library is told once, and never of what did not stay.
+    """
     place = workplace()
     said: dict[str, str] = {}
     problems: dict[str, str] = {}
-    for duplicate_id, text in decisions.items():
-        try:
-            decision = parse_pair_decision(duplicate_id, text, by)
-            with place.warehouse.write(CATALOGUE_LOCK) as connection:
-                done = decide_pair(connection, decision, place.register, place.now, run_id())
-            said[f"D{duplicate_id}"] = done
-        except SamkatError as error:
-            problems[f"D{duplicate_id}"] = str(error)
+    if not decisions:
+        return PairsDecided(said, problems)
+    merges: list[int] = []
+    with place.warehouse.write(CATALOGUE_LOCK) as connection:
+        for duplicate_id, text in decisions.items():
+            try:
+                decision = parse_pair_decision(duplicate_id, text, by)
+                with connection.begin_nested():
+                    done = decide_pair(connection, decision, place.register, place.now, run_id())
+            except SamkatError as error:
+                problems[f"D{duplicate_id}"] = str(error)
+                continue
+            said[f"D{duplicate_id}"] = done.said
+            merges += [] if done.merge_id is None else [done.merge_id]
+        tell_of_merges(connection, teller_of(place), merges)
     return PairsDecided(said, problems)
 
 

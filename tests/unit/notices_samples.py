@@ -12,6 +12,7 @@ from tasks.notices.cards import RecordCard, record_card
 from tasks.notices.corrections import CorrectionEffect, CorrectionLine, LibraryCorrection
 from tasks.notices.digest import DigestLine, LibraryDigest
 from tasks.notices.holds import HeldClass, HeldDelivery
+from tasks.notices.merged_titles import MergedTitle, MergeEffect, MergeNews, NamedBib
 from tasks.notices.patron_digest import PathCounts, PatronDigest
 from tasks.notices.patron_holds import FileFault, HeldPatronFile
 from tasks.notices.patron_rejects import FileRows, PatronRejects
@@ -195,6 +196,23 @@ def correction(*lines: CorrectionLine, **changes: Any) -> LibraryCorrection:
             CorrectionLine("Husdjur", "Ek, Bo", "9789100000002", "Qm", CorrectionEffect.REMOVED),
             CorrectionLine("Röda rummet", "", "", "Hc", CorrectionEffect.KEPT, Reason("changed_later", "x")),
         ),
+    )
+    return replace(made, **changes)
+
+
+def merge_news(*titles: MergedTitle, **changes: Any) -> MergeNews:
+    before, now = NamedBib("SK02", "Husdjur", "Ek, Bo", "9789100000002"), NamedBib("SK01", "Husdjur", "Ek, Bo", "")
+    made = MergeNews(
+        on=DAY,
+        by="Ada Kvist",
+        rule="asked",
+        reason="",
+        key="merge-1",
+        library_name="Storstads bibliotek",
+        sigel="STO",
+        recipient="kontakt@storstad.example",
+        language="en",
+        titles=titles or (MergedTitle(MergeEffect.MOVED, before, now, ("Qm",)),),
     )
     return replace(made, **changes)
 

@@ -16,6 +16,7 @@ from tasks.notices.corrections import CorrectionEffect, CorrectionLine, compose_
 from tasks.notices.digest import compose_library_digest
 from tasks.notices.feed_report import FeedReport, WrongFeed, compose_feed_report
 from tasks.notices.holds import HeldClass, compose_held
+from tasks.notices.merged_titles import JoinedMarks, MergedTitle, MergeEffect, NamedBib, compose_merge_news
 from tasks.notices.message import Message
 from tasks.notices.patron_digest import compose_patron_digest
 from tasks.notices.patron_holds import FileFault, compose_held_file
@@ -34,6 +35,7 @@ from tests.unit.notices_samples import (
     duplicate_case,
     held,
     held_patron_file,
+    merge_news,
     patron_digest,
     patron_rejects,
     rejected,
@@ -119,9 +121,23 @@ def held_patron_changes(language: str, text: str = "Husdjur") -> Message:
     return compose_held(replace(made, is_whole=False), CATALOGUE, SENDER)
 
 
+def merged_titles(language: str, text: str = "Husdjur") -> Message:
+    bib, joined = NamedBib(text, text, text, text), JoinedMarks((text,), (text,), (text,))
+    titles = [MergedTitle(effect, bib, bib, (text,), joined) for effect in MergeEffect]
+    made = merge_news(*titles, language=language, library_name=text, by=text, reason=text)
+    return compose_merge_news(made, CATALOGUE, SENDER)
+
+
+def split_titles(language: str, text: str = "Husdjur") -> Message:
+    bib = NamedBib(text, text, text, text)
+    titles = [MergedTitle(effect, bib, bib, (text,), rule="came_since") for effect in MergeEffect]
+    return compose_merge_news(merge_news(*titles, language=language, rule="split", is_split=True), CATALOGUE, SENDER)
+
+
 KINDS = [
     *(a_digest, some_rejects, a_worklist, a_hold, a_correction, a_feed_report),
     *(a_patron_digest, some_patron_rejects, a_held_patron_file, held_patron_changes),
+    *(merged_titles, split_titles),
 ]
 LANGUAGES = ["da", "en", "no", "sv"]
 every_kind = pytest.mark.parametrize("compose", KINDS, ids=lambda each: each.__name__)
