@@ -115,19 +115,16 @@ def _in_one_statement(
     """
     asked = _asked(connection, pieces, passing)
     person = _as_merged(asked, passing).limit(1).lateral("person")
-    known = (
+    looked_up = (
         sa.select(asked.c.record_no, asked.c.content_hash, person.c.person_id, person.c.filled)
-        .join_from(asked, person, sa.true())
-        .cte("known")
+        .join_from(asked, person, sa.true(), isouter=True)
+        .cte("looked_up")
         .prefix_with("MATERIALIZED")
     )
-    staged = sa.insert(stage_patron).from_select(list(_STAGED), _staged(known, passing)).cte("staged")
-    left = sa.func.array_agg(asked.c.record_no).filter(known.c.record_no.is_(None))
-    counted = (
-        sa.select(known.c.filled, sa.func.count(), left)
-        .join_from(asked, known, known.c.record_no == asked.c.record_no, isouter=True)
-        .group_by(known.c.filled)
-    )
+    known = _staged(looked_up, passing).where(looked_up.c.person_id.is_not(None))
+    staged = sa.insert(stage_patron).from_select(list(_STAGED), known).cte("staged")
+    left = sa.func.array_agg(looked_up.c.record_no).filter(looked_up.c.person_id.is_(None))
+    counted = sa.select(looked_up.c.filled, sa.func.count(), left).group_by(looked_up.c.filled)
     return connection.execute(counted.add_cte(staged)).tuples().all()
 
 

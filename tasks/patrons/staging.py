@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -31,7 +33,8 @@ from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import chunk
 
 STAGE = "stage"
-CHUNK_PERSONS = 20_000
+CHUNK_PERSONS = 10_000
+"""In a transaction; twice as many are in memory."""
 REJECTED = "rejected"
 _ROW = ("delivery_id", "record_no", "content_hash", "person_id", "stable_key", "incoming", "outcome")
 _REJECT = ("delivery_id", "record_no", "member", "line", "byte_offset", "kind", "rule", "cause", "field", "remedy")
@@ -104,14 +107,15 @@ def stage_file(warehouse: Warehouse, stream: BinaryIO, file: StagingFile, now: d
     is_xml = file.source.format == "bups2"
     totals, tallied = FileTotals(), TalliedStream(stream, is_tallied=not is_xml)
     counts: Counter[str] = Counter()
-    for reader, pieces in _batches(tallied, file, totals):
-        with chunk(warehouse, file.delivery_id, STAGE) as each:
-            if each.is_done:
-                return counts
-            if pieces[-1].position.record_no > each.reached:
-                counts += _stage_batch(each.connection, reader, pieces, file)
-                each.advance(pieces[-1].position.record_no)
-        del pieces
+    with closing(_batches(tallied, file, totals)) as batches:
+        for reader, pieces in batches:
+            with chunk(warehouse, file.delivery_id, STAGE) as each:
+                if each.is_done:
+                    return counts
+                if pieces[-1].position.record_no > each.reached:
+                    counts += _stage_batch(each.connection, reader, pieces, file)
+                    each.advance(pieces[-1].position.record_no)
+            del pieces
     with chunk(warehouse, file.delivery_id, STAGE) as each:
         if not each.is_done:
             judged = [] if tallied.is_packed or is_xml else tallied.tally.judged(charset)
@@ -124,12 +128,23 @@ def stage_file(warehouse: Warehouse, stream: BinaryIO, file: StagingFile, now: d
 
 def _batches(
     stream: io.RawIOBase, file: StagingFile, totals: FileTotals
-) -> Iterator[tuple[Reader, Sequence[PersonPiece]]]:
-    """The pieces in batches; none goes over the end of a member, since each member has a reader of its own."""
-    for member in read_members(cast(BinaryIO, stream), file.name, file.source, totals):
-        while batch := list(islice(member.pieces, CHUNK_PERSONS)):
-            yield member.reader, batch
-            del batch  # or the next one stands beside it in memory
+) -> Generator[tuple[Reader, Sequence[PersonPiece]], None, None]:
+    """The pieces in batches; none goes over the end of a member, since each member has a reader of its own.
+
+    While the database looks a batch up, the next one is cut out of the file: by one thread, and never of the member
+    that follows.
+    """
+    with ThreadPoolExecutor(1, "read ahead") as reading:
+        for member in read_members(cast(BinaryIO, stream), file.name, file.source, totals):
+            coming = reading.submit(_next_batch, member.pieces)
+            while batch := coming.result():
+                coming = reading.submit(_next_batch, member.pieces)
+                yield member.reader, batch
+                del batch  # or a third one stands beside the two in memory
+
+
+def _next_batch(pieces: Iterator[PersonPiece]) -> list[PersonPiece]:
+    return list(islice(pieces, CHUNK_PERSONS))
 
 
 def _stage_batch(
