@@ -152,7 +152,7 @@ def _application(what: str, settings: Settings) -> tuple[str, str]:
 def _render(console: Console, report: ApplicantReport, step: str) -> None:
     if report.checks:
         rows = [(each.rule, each.verdict.replace("_", " "), each.reason, each.remedy) for each in report.checks]
-        title = f"{report.name} ({report.sigel}): {len(report.unmet) or 'no'} rules are not met"
+        title = f"{report.name} ({report.sigel}): {met_in_words(len(report.unmet))}"
         print_table(console, title, ("rule", "", "why", "what to do"), rows, whole=("rule", ""))
     prose(console, f"State: {report.state}.", *report.remarks)
     if report.entry and step == "admit":
@@ -177,3 +177,10 @@ def _render_freshness(console: Console, lines: list[Any], settings: Settings, mo
         for each in lines
     ]
     print_table(console, title, columns, rows, whole=("sigel",))
+
+
+def met_in_words(unmet: int) -> str:
+    """How many rules are not met, for the head of a checklist."""
+    if not unmet:
+        return "every rule is met"
+    return f"{unmet} rule is not met" if unmet == 1 else f"{unmet} rules are not met"

@@ -210,4 +210,4 @@ def _render_list(console: Console, settings: Settings, found: list[ShownMerge]) 
         )
         for each in found
     )
-    print_table(console, f"{len(found)} merges", columns, rows)
+    print_table(console, f"{len(found)} merge{'s' if len(found) != 1 else ''}", columns, rows)

@@ -48,7 +48,7 @@ def render_pairs(console: Console, pairs: list[ShownPair]) -> None:
         )
         for each in pairs
     )
-    print_table(console, f"{len(pairs)} pairs of bibs that look like one", columns, rows)
+    print_table(console, f"{len(pairs)} pair{'s' if len(pairs) != 1 else ''} of bibs that look like one", columns, rows)
     prose(console, "`samkat review show D1` shows one side by side; `samkat review decide D1 --same|--different`.")
 
 

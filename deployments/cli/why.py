@@ -309,6 +309,8 @@ def _render_around(
     for plan in plans:
         by = f" by {plan.decided_by}" if plan.decided_by else ""
         prose(console, f"Plan {plan.plan_hash[:12]}, {plan.change_class}: {plan.state}{by} ({plan.reason})")
+    if len(notices) > 1:
+        prose(console, "E-mails about these deliveries, also about their other titles:")
     for notice in notices[-MOST_STEPS:]:
         sent = f"sent {place.moment(notice.sent_at, settings)}" if notice.sent_at else notice.state
         prose(console, f"E-mail {notice.notice_id}, {notice.kind} to {notice.recipient}: {notice.subject} ({sent})")

@@ -11,7 +11,7 @@ from schemas.warehouse.stage import stage_identifier, stage_isbn
 from tasks.catalogue.loading import Loading
 from tasks.warehouse.bulk import position_set
 
-NOT_CREATED = ("not_in_catalogue", "the catalogue lacks it, and the import profile creates no such bibs")
+NOT_CREATED = ("not_in_catalogue", "the catalogue lacks it, and the import creates no such bibs")
 """Rule and reason of a bib that is neither met nor made."""
 _NUMBERS = ("issn", "ean")
 

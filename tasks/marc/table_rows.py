@@ -26,7 +26,8 @@ _SEPARATORS = ";\t,|"
 _BOM = b"\xef\xbb\xbf"
 _BREAKS = re.compile("[\x00-\x1f\x7f\u2028\u2029]+")
 _YEAR = re.compile(r"(?<![0-9])(1[4-9][0-9]{2}|20[0-9]{2})(?![0-9])")
-_ISBNS = re.compile(r"\s*[;|/,\n]\s*")
+# Not the decimal comma of a number that a spreadsheet has rounded (9,78914E+12): that is told as such.
+_ISBNS = re.compile(r"\s*(?:[;|/\n]|,(?![0-9]+[eE]\+?[0-9]))\s*")
 _NAMES = re.compile(r"\s*[;|]\s*")
 _NOT_LETTERS = re.compile(r"[^0-9a-zåäöæøéü]+")
 HEADINGS: Mapping[str, frozenset[str]] = {

@@ -51,6 +51,13 @@ def test_a_row_becomes_a_record_and_keeps_its_bytes() -> None:
     assert (held.sigel, held.lines[0].shelf_mark) == ("SOLB", "Hc")
 
 
+def test_a_number_that_a_nordic_spreadsheet_has_rounded_is_one_number_and_a_comma_else_parts_two() -> None:
+    (rounded,) = rows(HEAD + "9,78914E+12;En bok;;2001;Hc;17\r\n")
+    assert said(rounded)[3] == ["9,78914E+12"]
+    (two,) = rows(HEAD + "9789100123468, 9789100123475;En bok;;2001;Hc;17\r\n")
+    assert said(two)[3] == ["9789100123468", "9789100123475"]
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "cp1252"])
 @pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
 def test_a_table_may_be_in_any_usual_form(charset: str, separator: str) -> None:
