@@ -49,7 +49,10 @@ def runs_named(connection: Connection, named: str) -> tuple[AccountRun, ...]:
     text = named.strip().lower()
     found = _NAME.fullmatch(text)
     if found:
-        return (AccountRun(cast(RunKind, found[1]), int(found[2])),)
+        run = AccountRun(cast(RunKind, found[1]), int(found[2]))
+        if not _is_there(connection, run):
+            raise UsageError(f"there is no {run.name}", remedy="`samkat accounts runs` lists them")
+        return (run,)
     if re.fullmatch(r"[0-9]{1,18}", text):
         return _of_delivery(connection, int(text))
     if _FLOW_RUN.fullmatch(text):
@@ -62,6 +65,16 @@ def runs_named(connection: Connection, named: str) -> tuple[AccountRun, ...]:
         f"{named!r} names nothing that can be taken back",
         remedy="give the number of a delivery (`samkat status`), or a name of `samkat accounts runs`, as sweep-12",
     )
+
+
+def _is_there(connection: Connection, run: AccountRun) -> bool:
+    """Whether there is such a run. A typing error is said at once: it starts no flow that fails."""
+    number = {
+        "sweep": core_account_sweep.c.sweep_id,
+        "import": core_account_import.c.import_id,
+        "campaign": core_account_campaign.c.campaign_id,
+    }[run.kind]
+    return connection.execute(sa.select(number).where(number == run.number)).one_or_none() is not None
 
 
 def _of_delivery(connection: Connection, delivery_id: int) -> tuple[AccountRun, ...]:

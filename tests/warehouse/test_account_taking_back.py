@@ -132,9 +132,9 @@ def test_a_run_of_the_flow_means_all_its_nights_the_newest_first(warehouse: Ware
 
 
 @pytest.mark.parametrize("named", ["import-99", "campaign-99", "sweep-99"])
-def test_what_is_not_there_is_said_with_what_to_do(warehouse: Warehouse, named: str) -> None:
-    with pytest.raises(UsageError, match=r"runs|sweeps"):
-        back(warehouse, named)
+def test_what_is_not_there_is_said_with_what_to_do_before_any_flow_is_started(warehouse: Warehouse, named: str) -> None:
+    with warehouse.read() as connection, pytest.raises(UsageError, match=f"there is no {named}"):
+        runs_named(connection, named)
 
 
 def test_a_name_of_nothing_is_refused_and_a_number_is_a_delivery(warehouse: Warehouse) -> None:
