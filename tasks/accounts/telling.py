@@ -112,11 +112,14 @@ def tell_of_requests(connection: Connection, post: Post, import_id: int, day: da
 
 
 def _lacking(row: sa.Row[Any], phrases: Phrases) -> str:
-    """What lacks, and which roles are not given, in the reader's language."""
+    """What lacks, and which roles are not given, in the reader's language. Where nothing lacks the rest was done."""
     found = []
-    for each in orjson.loads(row.missing):
+    missing = orjson.loads(row.missing)
+    for each in missing:
         why, _, role = each.partition(":")
         found.append(
             f"{role}: {phrases.say(f'accounts.rule.{why}')}" if role else phrases.say(f"accounts.missing.{why}")
         )
+    if missing and all(":" in each for each in missing):
+        found.append(phrases.say("accounts.request.done_but"))
     return "; ".join(found) or str(row.answer)

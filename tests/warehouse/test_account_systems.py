@@ -121,6 +121,18 @@ def test_who_asked_for_an_account_is_answered_with_what_is_missing(warehouse: Wa
         (row,) = connection.execute(sa.select(core_notice)).all()
     assert row.recipient == "bo@lundviken.example"
     assert "Gäller: personens namn" in row.body_text
+    assert "resten är utfört" not in row.body_text
+
+
+def test_who_is_not_given_a_role_reads_that_the_rest_of_the_request_was_done(warehouse: Warehouse) -> None:
+    text = "login,library,kind,owner,contact,tasks,roles\ndesk,LUNV,shared,Bo,bo@lundviken.example,loans,acquisition\n"
+    report = take(warehouse, text, ALMA)
+    with warehouse.write() as connection:
+        tell_of_requests(connection, Post(REGISTER, ALMA, NOW), report.import_id, day("2026-06-03"))
+        (row,) = connection.execute(sa.select(core_notice)).all()
+    assert row.subject == "En beställning av konto i Alma kunde inte beviljas som den är"
+    assert "Gäller: acquisition: en behörighet som ett sådant konto inte får ha; resten är utfört" in row.body_text
+    assert "Skicka igen dem där något saknas." in row.body_text
 
 
 def test_a_change_file_holds_what_changed_since_the_last_one_and_no_more(warehouse: Warehouse, tmp_path: Path) -> None:
