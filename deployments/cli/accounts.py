@@ -117,7 +117,10 @@ def _render_import(console: Console, report: ImportReport, system: AccountSystem
         prose(console, "This file was taken before: nothing was done. `--again` takes it once more.")
         return
     said = ", ".join(f"{number} {name}" for name, number in report.counts.items() if number)
-    prose(console, f"{system.name}, {report.kind}: {said}{' (nothing was kept)' if dry_run else ''}.")
+    prose(
+        console,
+        f"{system.name}, {report.kind}: {said or 'the file holds no row'}{' (nothing was kept)' if dry_run else ''}.",
+    )
     if report.rejects:
         rows = [(each.line, each.field, each.cause, each.remedy) for each in report.rejects]
         print_table(console, "Rows that stay behind", ("line", "column", "cause", "what to do"), rows)

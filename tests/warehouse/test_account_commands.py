@@ -75,6 +75,15 @@ def test_wrong_use_says_what_to_do(said: Any) -> None:
     assert said("renewals", "--year", "20266")[0] == 2
 
 
+def test_a_file_that_is_a_header_alone_is_said_to_hold_no_row(
+    home: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "leavers.csv"
+    file.write_text("login,leaver_on\n", encoding="utf-8")
+    assert run(["accounts", "import", str(file), "--system", "alma"]) == 0
+    assert "Alma, leavers: the file holds no row." in capsys.readouterr().out
+
+
 def test_a_system_without_a_switch_date_says_that_no_login_ends(
     home: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:
