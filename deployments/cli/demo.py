@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
         Uses nothing of your own settings and touches nothing but the home it makes. Takes about a minute.
         """
         output = Output(as_json)
+        own = _own_variables()
         settings = _fresh_settings(home)
         output.note(f"The demonstration lives in {settings.home}")
         prepare_home()
@@ -61,9 +62,14 @@ def register(app: typer.Typer) -> None:
         where = _where_to_look(settings, address)
         output.show(
             told.document(persons=persons, accounts=accounts, where_to_look=where),
-            lambda console: _render(console, told, (persons, accounts), settings, where),
+            lambda console: _render(console, told, (persons, accounts), settings, where, own),
         )
         raise typer.Exit(code)
+
+
+def _own_variables() -> list[str]:
+    """Settings of the person's own in the environment, which play no part in the demonstration."""
+    return sorted(name for name in os.environ if name.startswith("SAMKAT_") and name not in KEPT_VARIABLES)
 
 
 def _fresh_settings(home: Path | None) -> Settings:
@@ -72,7 +78,7 @@ def _fresh_settings(home: Path | None) -> Settings:
 
     if home is not None and home.exists() and any(home.iterdir()):
         raise UsageError("is not empty", file=str(home), remedy="name a new folder, or leave --home out")
-    for name in [name for name in os.environ if name.startswith("SAMKAT_") and name not in KEPT_VARIABLES]:
+    for name in _own_variables():
         del os.environ[name]
     os.environ["SAMKAT_HOME"] = str(home or tempfile.mkdtemp(prefix="samkat-demo-"))
     os.environ["SAMKAT_TODAY"] = SAMPLE_NIGHT.isoformat()
@@ -147,15 +153,21 @@ def _render(
     people: tuple[list[PatronSummary], AccountNight],
     settings: Settings,
     where: dict[str, str],
+    own: list[str],
 ) -> None:
     render_deliveries(console, told, settings, None)
     render_files(console, people[0])
     render_accounts(console, people[1])
     prose(console, "", "Where to look:", *(f"  {name:28} {path}" for name, path in where.items()))
-    prose(
-        console,
-        "",
+    prose(console, "", *how_to_go_on(settings, own))
+
+
+def how_to_go_on(settings: Settings, own: list[str]) -> list[str]:
+    """What to type next. The person's own settings are put away first: a command must not meet their warehouse."""
+    put_away = [name for name in own if name not in ("SAMKAT_HOME", "SAMKAT_TODAY")]
+    return [
         "Go on in this home:",
+        *([f"  unset {' '.join(put_away)}"] if put_away else []),
         f"  export SAMKAT_HOME={settings.home} SAMKAT_TODAY={settings.business_date()}",
         "  samkat status;  samkat review list;  samkat plans list;  samkat server stop",
-    )
+    ]

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from config.settings import Settings
+from deployments.cli.demo import how_to_go_on
 from deployments.cli.libraries import met_in_words
 from deployments.cli.pairs import render_pairs
 from deployments.cli.why import _render_around
@@ -52,3 +53,10 @@ def test_the_emails_of_a_delivery_are_not_passed_off_as_being_about_one_title(pa
     assert written(paper).startswith("E-mails about these deliveries, also about their other titles:\nE-mail 4, digest")
     _render_around(paper, settings, (), ())
     assert written(paper).count("other titles") == 1
+
+
+def test_after_the_demonstration_no_command_meets_the_warehouse_of_the_persons_own_settings(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    own = ["SAMKAT_HOME", "SAMKAT_TODAY", "SAMKAT_WAREHOUSE_URL"]
+    assert how_to_go_on(settings, own)[1] == "  unset SAMKAT_WAREHOUSE_URL"
+    assert how_to_go_on(settings, [])[1].startswith(f"  export SAMKAT_HOME={tmp_path} ")
