@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
+import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from schemas.warehouse.patrons import stage_patron
-
-_ARRAYS: Final[Mapping[str, sa.ARRAY[Any]]] = {
-    "record_no": sa.ARRAY(sa.Integer()),
-    "person_id": sa.ARRAY(sa.BigInteger()),
-    "outcome": sa.ARRAY(sa.Text()),
-    "classes": sa.ARRAY(sa.Text()),
-    "plan": sa.ARRAY(sa.Text()),
-    "incoming": sa.ARRAY(sa.Text()),
-}
-"""Columns that are noted; each goes as one value of the statement."""
 
 
 def note_rows(
@@ -37,19 +29,20 @@ def note_rows(
 
 
 def _as_a_set(delivery_id: int, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> sa.Update:
-    """The file stands in the set as well.
+    """All rows go as one text: as arrays the driver looks at each quotation mark of each plan.
 
-    As a constant of the statement PostgreSQL takes a file that was just written for one row, and any index with the
-    file in it is as good as the key: then it reads the whole file for each row.
+    The file stands in the set as well. As a constant of the statement PostgreSQL takes a file that was just written for
+    one row, and any index with the file in it is as good as the key: then it reads the whole file for each row.
     """
     names = ("record_no", *columns)
-    arrays = (
-        sa.bindparam(None, list(values), type_=_ARRAYS[name], unique=True)
-        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    told = sa.bindparam(None, orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode(), sa.Text)
+    told_rows = (
+        sa.func.json_to_recordset(sa.cast(told, postgresql.JSON))
+        .table_valued(*(sa.column(name, stage_patron.c[name].type) for name in names))
+        .render_derived(with_types=True)
     )
-    told = sa.func.unnest(*arrays).table_valued(*(sa.column(n, _ARRAYS[n].item_type) for n in names)).render_derived()
     new = (
-        sa.select(sa.literal(delivery_id, sa.BigInteger).label("delivery_id"), *told.c)
+        sa.select(sa.literal(delivery_id, sa.BigInteger).label("delivery_id"), *told_rows.c)
         .cte("told")
         .prefix_with("MATERIALIZED")
     )
