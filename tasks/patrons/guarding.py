@@ -28,6 +28,7 @@ from tasks.patrons.planning import PlanningFile
 from tasks.plans.plan import GuardedClass, digest_of, plan_hash
 from tasks.plans.store import hold, supersede
 from tasks.warehouse.ledger import is_stage_done, note_done
+from tasks.warehouse.planner import sets_in_memory
 
 GUARD = "guard"
 """Not a stage of chunks: its row in the progress says that the guards were asked."""
@@ -115,6 +116,7 @@ def _planned(connection: Connection, delivery_id: int) -> sa.CursorResult[Any]:
 
 def ground(connection: Connection, file: PlanningFile) -> PlanGround:
     """What the plan is measured by."""
+    sets_in_memory(connection)
     population = connection.execute(
         sa.select(sa.func.count())
         .select_from(core_patron_source)

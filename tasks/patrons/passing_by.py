@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from schemas.warehouse.patrons import core_patron, core_patron_source, stage_patron
 from tasks.patrons.pieces import PersonPiece, hash_of
 from tasks.warehouse.bulk import id_list
+from tasks.warehouse.planner import sets_in_memory
 
 UNCHANGED: Final = "unchanged"
 GONE_STATES: Final = ("inactive", "erasable", "erased")
@@ -58,6 +59,7 @@ _STAGED: Final = ("delivery_id", "record_no", "content_hash", "person_id", "outc
 
 def pass_by(connection: Connection, pieces: Sequence[PersonPiece], passing: Passing) -> PassedBy:
     """Stage those of `pieces` as unchanged who may be passed by, in the caller's transaction."""
+    sets_in_memory(connection)
     rows = (_in_one_statement if connection.dialect.name == "postgresql" else _by_a_table)(connection, pieces, passing)
     left = frozenset(number for filled, _, numbers in rows if filled is None for number in numbers)
     return PassedBy(left, Counter({filled: number for filled, number, _ in rows if filled is not None}))

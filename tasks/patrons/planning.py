@@ -41,6 +41,7 @@ from tasks.warehouse.bulk import bulk_insert, position_set
 from tasks.warehouse.engine import Warehouse
 from tasks.warehouse.ledger import Chunk, chunk
 from tasks.warehouse.memory import without_cycle_search
+from tasks.warehouse.planner import sets_in_memory
 
 PLAN, PLAN_DUE = "plan", "plan-due"
 CHUNK_PLANS = 2_000
@@ -256,6 +257,7 @@ def outcome_of(planned: PlannedPerson) -> str:
 
 def list_due(connection: Connection, file: PlanningFile) -> None:
     """Enter the persons whom the file lacks, and those of the institution whom time may move; again adds nothing."""
+    sets_in_memory(connection)
     if file.is_complete:
         _enter(connection, file.delivery_id, "absent", _absent(file))
     _enter(connection, file.delivery_id, "due", _due(file))

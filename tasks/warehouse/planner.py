@@ -22,6 +22,8 @@ LEAST_CHANGED_ROWS = 2_000
 LEAST_CHANGED_SHARE = 0.02
 """A table is analysed after so many changed rows, and where they are so great a part of it. Autovacuum's own rule is a
 tenth, too late for a delivery beside a large catalogue."""
+HASH_MEM_MULTIPLIER = 64
+"""Times `work_mem` of 4 MB: eight million ids. Only what is there is taken."""
 STATISTICS_TARGET = 10
 """A sample of 3,000 rows: enough for a plan, and the price does not grow with the table."""
 
@@ -81,6 +83,15 @@ def _joined_by(table: sa.Table) -> list[str]:
     keys = [table.primary_key.columns, *(index.columns for index in table.indexes)]
     names = {column.name for columns in keys for column in columns}
     return [column.name for column in table.columns if column.name in names]
+
+
+def sets_in_memory(connection: Connection) -> None:
+    """To its end the transaction looks up in memory who is to be left out (`NOT IN`), however many they are.
+
+    Of more than 260,000 of them PostgreSQL thinks that they have no room, and goes through all of them for each row.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL hash_mem_multiplier = {HASH_MEM_MULTIPLIER}")
 
 
 @contextmanager
