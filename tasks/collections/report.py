@@ -32,6 +32,8 @@ COLOURS = {
 }
 """A contrast of 3:1 and more on white; the words and figures stand beside them."""
 MOST_RULES, MOST_LIBRARIES, MOST_DECADES = 12, 12, 12
+LEGEND_COLUMNS, LEGEND_ROW = 3, 20
+"""Of the charts by year and by library: words beside each other, and the height of a row of them in pixels."""
 _RULES = {
     "no_number": "no ISBN to look for",
     "no_candidate": "no bib has its number",
@@ -200,9 +202,11 @@ def _stacked(labels: Sequence[str], counts: Sequence[Counter[str]]) -> str:
     import pygal  # slow to import
 
     used = [each for each in ENDINGS if any(count[each] for count in counts)]
+    # pygal keeps room for the full rows of a legend only: what is left over fell out of the picture.
+    left_over = LEGEND_ROW * (-(-len(used) // LEGEND_COLUMNS) - len(used) // LEGEND_COLUMNS)
+    settings = _settings([COLOURS[each] for each in used], 110 + 30 * max(len(labels), 2) + left_over)
     chart = pygal.HorizontalStackedBar(
-        **_settings([COLOURS[each] for each in used], 110 + 30 * max(len(labels), 2)),
-        legend_at_bottom_columns=3,
+        **settings, legend_at_bottom_columns=LEGEND_COLUMNS, margin_bottom=settings["margin"] + left_over
     )
     chart.x_labels = list(reversed(labels))
     if used:
