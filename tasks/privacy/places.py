@@ -87,9 +87,11 @@ def _cluster(connection: Connection, person_id: int) -> list[int]:
 
 
 def files_of(connection: Connection, known: KnownPerson, register: Register) -> Sequence[sa.Row[Any]]:
-    """The files in which the person may stand and that are not shredded: of their sources, and read-backs.
+    """The files in which the person may stand, and whether each is shredded: of their sources, and read-backs.
 
-    All since the person was first known here. Which of them hold the person cannot be told without reading them.
+    All since the person was first known here, and earlier ones that are there still: a file that was received before
+    the export that made the person known, or that was not used, may have the person as well. Which of them hold the
+    person cannot be told without reading them.
     """
     target = register.patron_target_by_institution.get(known.institution)
     senders = [*known.sources, *([target.code] if target is not None and known.is_in_library_system else [])]
@@ -106,7 +108,8 @@ def files_of(connection: Connection, known: KnownPerson, register: Register) -> 
         .order_by(raw_delivery.c.delivery_id)
     )
     if since is not None:
-        chosen = chosen.where(raw_delivery.c.received_at >= sa.type_coerce(since, raw_delivery.c.received_at.type))
+        known_since = raw_delivery.c.received_at >= sa.type_coerce(since, raw_delivery.c.received_at.type)
+        chosen = chosen.where(sa.or_(known_since, sa.not_(is_shredded())))
     return connection.execute(chosen).all()
 
 

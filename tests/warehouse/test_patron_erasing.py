@@ -31,8 +31,19 @@ from tasks.warehouse.all_tables import metadata
 from tasks.warehouse.engine import Warehouse
 from tasks.workplace import Workplace
 from tests.warehouse.conftest import OpenPlace
-from tests.warehouse.few_patrons import ADA, BO, CILLA, EVERYBODY, INSTITUTION, occasion, send, with_cell
-from tests.warehouse.patron_runs import approve_all, persons, rows
+from tests.warehouse.few_patrons import (
+    ADA,
+    BO,
+    CILLA,
+    EVERYBODY,
+    INSTITUTION,
+    SOURCE,
+    file_of,
+    occasion,
+    send,
+    with_cell,
+)
+from tests.warehouse.patron_runs import approve_all, persons, rows, sync
 from tests.warehouse.pipeline import land
 
 ADA_ID = "F200071"
@@ -200,6 +211,27 @@ def test_old_files_are_shredded_and_earlier_values_forgotten(open_place: OpenPla
     assert rows(
         place.warehouse, "SELECT count(*) FROM core_patron_change WHERE old IS NOT NULL OR new IS NOT NULL"
     ) == [(0,)]
+
+
+def test_a_file_that_was_rejected_before_the_person_was_known_is_told_of_and_shredded(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-03")
+    name = f"{SOURCE}_{place.today:%Y%m%d}.csv"
+    unused = file_of(*EVERYBODY).decode("cp1252").encode()  # in another character set than agreed
+    (found,) = sync(place, SOURCE, [land(place, SOURCE, name, unused)])
+    assert found.state == "rejected"
+    place = open_place(today="2025-03-04")
+    send(place, *EVERYBODY)
+    owe(place, f"{ADA_ID};0;0;0;0;0")
+    with place.warehouse.snapshot() as connection:
+        ada = find_person(connection, INSTITUTION, ADA_ID, place.today)
+        document = disclose(connection, ada, place.register, place.now)
+    assert [row["delivery_id"] for row in document["files received"]["rows"]] == [1, 2]
+    assert "Bruvoll" in words_left(place.warehouse, place)
+    done = erase(place)
+    assert done.obstacles == ()
+    assert done.files is not None
+    assert done.files["files received"] == 2
+    assert words_left(place.warehouse, place) == set()
 
 
 def test_who_is_erased_here_and_still_in_the_library_system_is_not_known_again(
