@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -94,6 +94,13 @@ def _person_of(connection: Connection, number: int) -> int:
     return int(connection.execute(chosen).scalar_one())
 
 
+_WAY_OUT: Final = "merge the persons, or take the id from who has it; then the next file places the row by itself"
+_WAY_OUT_OF_RESTING: Final = (
+    "say --same with the person who had it, where it is they; else the source gives another id, or the row waits until "
+    "this one is free (free_days)"
+)
+
+
 def answer_row(
     desk: AtTheDesk, zone: LandingZone, source: PatronSource, number: str, same: str | None, salt: bytes | None
 ) -> Answered:
@@ -123,7 +130,7 @@ def answer_row(
         if placed.person_id != saved:
             raise UsageError(
                 f"the row could still not be placed: {placed.why}",
-                remedy="merge the persons, or take the id from who has it; then the next file places the row by itself",
+                remedy=_WAY_OUT_OF_RESTING if placed.rule == "resting" else _WAY_OUT,
             )
     return Answered(run_id, rule, saved)
 

@@ -67,6 +67,21 @@ def test_staff_say_whom_a_row_is_about_and_the_next_file_follows(open_place: Ope
     assert (everybody[ADA_ID]["family_name"], everybody[ADA_ID]["state"]) == ("Bruvoll Lind", "active")
 
 
+def test_an_id_that_rests_is_said_to_rest_where_nothing_can_be_taken_from_anybody(open_place: OpenPlace) -> None:
+    place = open_place(today="2025-03-03")
+    send(place, *EVERYBODY)
+    place = open_place(today="2025-03-04")
+    send(place, with_cell(with_cell(ADA, "Lånekort", "F200099"), "Gammelt kort", ADA_ID), BO, CILLA)
+    place = open_place(today="2025-03-05")
+    finder = with_cell(with_cell(with_cell(CILLA, "Løpenr", "7010"), "Lånekort", ADA_ID), "E-post", "")
+    send(place, with_cell(ADA, "Lånekort", "F200099"), BO, CILLA, finder)
+    (question,) = open_rows(place)
+    assert question.rule == "resting"
+    with pytest.raises(UsageError, match="had this identifier until lately") as refused:
+        decide_row(place, question.number, None)
+    assert "--same with the person who had it" in str(refused.value)
+
+
 def test_a_value_that_is_kept_stays_and_one_that_is_taken_is_written_by_the_next_file(
     open_place: OpenPlace, capsys: pytest.CaptureFixture[str]
 ) -> None:
