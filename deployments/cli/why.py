@@ -283,11 +283,8 @@ def _render_decided(console: Console, settings: Settings, decisions: tuple[Decid
 
     for each in reversed(decisions[-MOST_STEPS:]):
         kind = f" {each.item_type}" if each.item_type else ""
-        who = (
-            f"{each.source}, file {each.delivery_id} ({each.file})"
-            if each.delivery_id
-            else each.source or "staff, time"
-        )
+        file = f"file {each.delivery_id} ({each.file})" if each.delivery_id else ""
+        who = ", ".join(filter(None, (each.source, file))) or "staff, time"
         undone = f", undone {place.moment(each.reverted_at, settings)}" if each.reverted_at else ""
         prose(
             console,

@@ -6,9 +6,11 @@ import json
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
 from deployments.cli.app import run
 from schemas.errors import UsageError
+from schemas.warehouse.patrons import core_patron_change
 from tasks.patrons import desk
 from tasks.patrons.desk import AtTheDesk, Entered, find_person
 from tasks.patrons.shown import show_person
@@ -130,3 +132,16 @@ def test_why_a_person_is_so_is_told_by_command_however_the_person_is_named(
     for words in ([INSTITUTION], [INSTITUTION, "nobody"]):
         assert run(["why", "patron", *words]) == 2
         assert "what to do" in capsys.readouterr().err
+
+
+def test_what_no_source_said_is_told_by_its_file_alone(
+    here: Workplace, open_place: OpenPlace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of an export of the library system, say."""
+    next_night(open_place, "2025-03-04")
+    with here.warehouse.write() as connection:
+        connection.execute(sa.update(core_patron_change).where(core_patron_change.c.path == "person").values(source=""))
+    assert run(["why", "patron", INSTITUTION, ADA_ID]) == 0
+    told = capsys.readouterr().out
+    assert "  by file 1 (FJORKOMM_20250303.csv), version 1" in told
+    assert "  by FJORKOMM, file 2 (" in told
