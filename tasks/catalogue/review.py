@@ -89,8 +89,20 @@ def decide(connection: Connection, loading: Loading, review: sa.Row[Any], decisi
         said = _settle_provisional(connection, loading, review, decision)
     else:
         said = _load_decided(connection, loading, review.position, decision)
+    if decision.bib_id is not None:
+        said += _never_offered(connection, review, decision.bib_id)
     _close(connection, loading, review, decision, text)
     return said
+
+
+def _never_offered(connection: Connection, review: sa.Row[Any], bib_id: int) -> str:
+    """A word about a bib that was no candidate, with its title: it may be meant, or one digit of it may be wrong."""
+    offered = sa.select(core_match.c.bib_id).where(
+        core_match.c.delivery_id == review.delivery_id, core_match.c.position == review.position
+    )
+    statement = sa.select(core_bib.c.title).where(core_bib.c.bib_id == bib_id, core_bib.c.bib_id.not_in(offered))
+    row = connection.execute(statement).one_or_none()
+    return f"; bib {bib_id} ({row.title}) was no candidate" if row else ""
 
 
 def _require_bib(connection: Connection, bib_id: int) -> None:

@@ -43,6 +43,12 @@ def holdings_of(place: Workplace, bib_id: int) -> list[tuple[str, str]]:
         return [tuple(row) for row in rows]
 
 
+def view_titles(place: Workplace) -> dict[int, str]:
+    with place.warehouse.read() as connection:
+        rows = connection.exec_driver_sql("SELECT bib_id, title FROM out_bib")
+        return {row.bib_id: row.title for row in rows}
+
+
 def working_set(place: Workplace) -> tuple[int, int]:
     with place.warehouse.read() as connection:
         tables = (stage_bib, stage_holding)
@@ -68,6 +74,13 @@ def test_match_overlays_by_the_level_table_and_loads_what_waited(place: Workplac
     with place.warehouse.read() as connection:
         match = connection.execute(sa.select(core_match).where(core_match.c.position == 1)).one()
     assert (match.bib_id, match.verdict, match.decided_by) == (1, "review", "Ada Kvist")
+
+
+def test_a_match_with_a_bib_that_was_no_candidate_is_done_and_named(place: Workplace, delivery: int) -> None:
+    said = decide_reviews({1: "match:2"}).said["1"]
+    title = view_titles(place)[2]
+    assert said.startswith("bib ")
+    assert said.endswith(f"; bib 2 ({title}) was no candidate")
 
 
 def test_new_makes_a_bib_and_loads_what_waited(place: Workplace, delivery: int) -> None:
