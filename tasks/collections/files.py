@@ -25,6 +25,9 @@ from tasks.warehouse.bulk import id_set, position_set
 from tasks.warehouse.engine import Warehouse
 
 AT_ONCE = 5_000
+"""Rows of a file that are put together at a time."""
+SPAN = 20_000
+"""Positions of the collection that are looked at for them: of what is rare, as many rows may lie all over it."""
 CANDIDATES = 3
 _ROW = ("row", "local_id", "isbn", "title", "author", "year", "library", "shelf_mark")
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -87,21 +90,19 @@ def write_files(
 
 def _rows(warehouse: Warehouse, source: Source, ending: str) -> Iterator[tuple[object, ...]]:
     """The rows of a file, in the order of the library's. Each piece is read by itself: no transaction stays open."""
-    row, reached = raw_collection_row.c, 0
-    told = _TOLD[ending]
-    while True:
+    row, told, reached = raw_collection_row.c, _TOLD[ending], 0
+    its_own = row.delivery_id == source.delivery_id
+    with warehouse.read() as connection:
+        last = connection.execute(sa.select(sa.func.max(row.position)).where(its_own)).scalar() or 0
+    while reached < last:
+        within = sa.and_(its_own, row.position > reached, row.position <= reached + SPAN)
         with warehouse.read() as connection:
             some = connection.execute(
-                sa.select(raw_collection_row)
-                .where(row.delivery_id == source.delivery_id, row.position > reached, row.ending == ending)
-                .order_by(row.position)
-                .limit(AT_ONCE)
+                sa.select(raw_collection_row).where(within, row.ending == ending).order_by(row.position).limit(AT_ONCE)
             ).all()
-            if not some:
-                return
-            rows = list(told(connection, source, list(some)))
+            rows = list(told(connection, source, list(some))) if some else []
         yield from rows
-        reached = some[-1].position
+        reached = some[-1].position if len(some) == AT_ONCE else reached + SPAN
 
 
 def _shown(row: sa.Row[Any]) -> tuple[object, ...]:
@@ -242,6 +243,7 @@ _HOLDING_WORDS = {
 def _holdings(connection: Connection, source: Source, rows: list[sa.Row[Any]]) -> dict[int, str]:
     """What became of the holdings of each row, in words; a holding record stands behind its bib."""
     outcome, positions = source.outcomes.c, [row.position for row in rows]
+    wanted = set(positions)
     bib_position = sa.func.coalesce(raw_record.c.bib_position, raw_record.c.position)
     found = connection.execute(
         sa.select(bib_position, outcome.outcome)
@@ -258,8 +260,9 @@ def _holdings(connection: Connection, source: Source, rows: list[sa.Row[Any]]) -
         )
     )
     words: dict[int, dict[str, None]] = {}
-    for position, what in found.all():
-        words.setdefault(position, {})[_HOLDING_WORDS.get(what, what)] = None
+    for position, what in found:
+        if position in wanted:
+            words.setdefault(position, {})[_HOLDING_WORDS.get(what, what)] = None
     return {position: ", ".join(each) for position, each in words.items()}
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from deployments.sample.records import Line
 from schemas.errors import UsageError
+from tasks.collections import files
 from tasks.workplace import Workplace
 from tests.warehouse.collection_runs import decide, handed, match, read_csv, shelf, table, view
 from tests.warehouse.conftest import OpenPlace
@@ -32,6 +33,7 @@ STOCK = (
     row(8, "Hc", "106", isbn="9.78914E+12"),
     row(9, "Hc", "107", isbn=""),
 )
+HELD_ALREADY = "attached to the holding that was there"
 BY_PART = "isbn_a+title_part+authors"
 UNREADABLE = b'"aldrig st\xc3\xa4ngd;x;y\r\n'
 
@@ -122,6 +124,22 @@ def test_a_library_gets_four_files_and_a_report(catalogue: Workplace) -> None:
     assert "matched.csv" in page
     decide(found.plan_hash)
     assert read_csv(catalogue, found.files["matched"])[0]["holding"] == "attached"
+
+
+def test_the_files_are_the_same_however_few_rows_are_looked_at_at_once(
+    catalogue: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = match(catalogue, table(*STOCK) + UNREADABLE)
+    decide(found.plan_hash)
+    endings = [each for each in found.files if each != "report"]
+    before = {each: read_csv(catalogue, found.files[each]) for each in endings}
+    assert [each["holding"] for each in before["matched"]] == ["attached", HELD_ALREADY, HELD_ALREADY]
+    source = files.Source(found.delivery_id, is_preview=False)
+    for at_once, span in ((1, 1), (2, 3), (100, 4)):
+        monkeypatch.setattr(files, "AT_ONCE", at_once)
+        monkeypatch.setattr(files, "SPAN", span)
+        again = files.write_files(catalogue.warehouse, catalogue.zone, source, found.endings, ";")
+        assert {each: read_csv(catalogue, again[each]) for each in endings} == before
 
 
 @ON_SQLITE
