@@ -50,7 +50,9 @@ def register(app: typer.Typer) -> None:
         nothing had been sent. A file that is there is never written over.
         """
         output, settings = Output(as_json), place.settings()
-        place.register(settings)
+        known = place.register(settings)
+        if profile is not None:
+            place.known_export_profile(profile, known)
         window = {"since": _instant("--since", since), "until": _instant("--until", until, is_end=True)}
         with place.warehouse(settings), flow_session(settings, output):
             report = run_flow(

@@ -126,6 +126,17 @@ def known_sigel(sigel: str, of: Register) -> str:
     )
 
 
+def known_export_profile(name: str, of: Register) -> str:
+    """`name`, where a profile has it. Raises `UsageError` before a run is begun that would count as failed."""
+    known = sorted(of.export_profile_by_name)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    said = f"{hint}known are {', '.join(known)}" if known else "export_profiles.toml is missing or empty"
+    raise UsageError(f"no export profile has the name {name!r}", field="--profile", remedy=said)
+
+
 def plain_files(paths: Sequence[Path]) -> list[Path]:
     """`paths`, each once, when all of them are files that can be opened. Raises `UsageError` naming the first other.
 
