@@ -271,10 +271,9 @@ def _ask(intake: Intake, rows: Sequence[Row]) -> None:
             words = f"{words}; ".lstrip("; ") + _refusals(answer.refused_roles)
         requests.append((row, answer, words))
         if answer.is_complete:
-            refused = dict(answer.refused_roles)
             made_on = row.values.get("made_on", day)
-            roles = [each for each in row.values.get("roles", ()) if each.code not in refused]
-            whole.append({"kind": "personal", **row.values, "roles": roles_json(_since(roles, (), made_on))})
+            roles = roles_json(_since(answer.given_roles, (), made_on))
+            whole.append({"kind": "personal", **row.values, "roles": roles})
     make_accounts(intake.connection, intake.occasion, whole)
     intake.report.counts["created"] += len(whole)
     intake.report.counts["incomplete"] += len(rows) - len(whole)

@@ -54,6 +54,8 @@ class Answer(NamedTuple):
     """(role, finding of roles.py): the account is made without them."""
     tell_support: tuple[str, ...] = ()
     """Roles for which training is recommended."""
+    given_roles: tuple[Role, ...] = ()
+    """Those that are not refused. A role may be refused for another library and given for the own one."""
 
     @property
     def is_complete(self) -> bool:
@@ -73,13 +75,13 @@ def check_request(request: Request, system: AccountSystem, day: date) -> Answer:
         roles=request.roles, owner=request.owner, contact=request.contact,
     )  # fmt: skip
     judged = judge_roles(facts, system, day)
-    refused = tuple(
-        (each.role.code, each.finding)
-        for each in judged
-        if each.finding in ("role_unknown", "role_not_for_kind", "role_outside_library")
-    )
+    given_not = [
+        each for each in judged if each.finding in ("role_unknown", "role_not_for_kind", "role_outside_library")
+    ]
+    refused = tuple((each.role.code, str(each.finding)) for each in given_not)
+    given = tuple(each.role for each in judged if each not in given_not)
     support = tuple(each.role.code for each in judged if each.finding == "training_recommended")
-    return Answer(tuple(_missing(request, system)), refused, support)
+    return Answer(tuple(_missing(request, system)), refused, support, given)
 
 
 def _missing(request: Request, system: AccountSystem) -> list[str]:

@@ -20,7 +20,7 @@ from schemas.warehouse.accounts import (
     core_account_request,
 )
 from tasks.accounts.intake import ImportReport, take_file
-from tasks.accounts.store import ACCOUNTS_LOCK
+from tasks.accounts.store import ACCOUNTS_LOCK, roles_of
 from tasks.warehouse.engine import Warehouse
 from tests.unit.account_samples import ALMA, LEGIMUS
 from tests.warehouse.account_night import content, made, occasion, statuses, sweep, temp
@@ -69,6 +69,13 @@ def test_a_whole_request_makes_an_account_and_one_that_lacks_something_is_answer
     with warehouse.read() as connection:
         states = connection.execute(sa.select(core_account_request.c.login_key, core_account_request.c.state)).all()
     assert sorted(map(tuple, states)) == [("bo", "open"), ("eva.lind", "granted")]
+
+
+def test_a_role_that_is_refused_for_another_library_is_given_for_the_own_one(warehouse: Warehouse) -> None:
+    text = "login,library,name,email,tasks,roles\nmia,SOLB,Mia Ek,mia@solberg.example,loans,mediator|mediator@LUNV\n"
+    report = take(warehouse, text, system=LEGIMUS)
+    assert report.answers == [(2, "mia", "not given: mediator (it reaches beyond the account's own library)")]
+    assert [each.code for each in roles_of(_account(warehouse, "mia").roles)] == ["mediator"]
 
 
 def test_a_request_that_is_made_whole_takes_the_place_of_the_open_one(warehouse: Warehouse) -> None:
