@@ -196,6 +196,9 @@ def test_a_whole_rejected_file_is_named_with_its_size_and_reason() -> None:
     assert "login.html, 2,048 bytes, SHA-256 abab" in message.text
     assert "The file is neither ISO2709 nor MARCXML.\n  it begins with <!DOCTYPE html>" in message.text
     assert "Check what was exported, and send the file again." in message.text
+    # What to do stands with each file; records to be corrected there are none.
+    for said in (message.text, message.html):
+        assert "correct the records" not in said
 
 
 def test_an_unknown_fault_keeps_its_own_words_and_gets_a_remedy_by_type() -> None:
