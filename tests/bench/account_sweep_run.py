@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-import resource
+import os
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +25,7 @@ from tasks.accounts.planning import open_sweep, plan_sweep
 from tasks.accounts.store import ACCOUNTS_LOCK
 from tasks.warehouse.engine import Warehouse, connect
 from tasks.warehouse.migrate import migrate
+from tests.bench.ingest_run import peak_mib
 
 DAY = date(2026, 6, 3)
 DUE_OF = 50
@@ -38,11 +39,11 @@ def main(url: str, what: str, size: int) -> dict[str, Any]:
     warehouse = connect(url)
     if what == "make":
         migrate(warehouse)
-    before, started = _peak_mib(), time.perf_counter()
+    before, started = peak_mib(os.getpid()), time.perf_counter()
     counted = {"make": _make, "select": _select, "sweep": _sweep}[what](warehouse, size)
     seconds = time.perf_counter() - started
     warehouse.dispose()
-    return {"seconds": seconds, "peak_mib": _peak_mib(), "before_mib": before, **counted}
+    return {"seconds": seconds, "peak_mib": peak_mib(os.getpid()), "before_mib": before, **counted}
 
 
 def _alma() -> AccountSystem:
@@ -104,10 +105,6 @@ def _sweep(warehouse: Warehouse, size: int) -> dict[str, int]:
     with warehouse.write(ACCOUNTS_LOCK) as connection:
         _, held = guard_sweep(connection, opened, now=NOW, run_id=None)
     return dict(apply_sweep(warehouse, opened, held, now=NOW))
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

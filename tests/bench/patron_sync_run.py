@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from tests.bench.ingest_run import peak_mib
 
 SOURCE = "VESTSTUD"
 
@@ -44,7 +45,7 @@ def main() -> None:
     if place.warehouse.is_postgresql:
         with place.warehouse.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
-    result["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    result["peak_mib"] = peak_mib(os.getpid())
     print(json.dumps(result))
 
 
