@@ -13,6 +13,7 @@ from typing import Any
 
 from schemas.outcomes import Verdict
 from tasks.notices.cards import ComparedField, RecordCard, compare_cards
+from tasks.notices.evidence_words import evidence_in_words
 from tasks.notices.layout import render_html, render_text
 from tasks.notices.message import Attachment, Message, NoticeKind, one_line
 from tasks.notices.spreadsheet import csv_bytes
@@ -161,13 +162,24 @@ class Worklist:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownEvidence:
+    """A piece of evidence in the reader's language. `is_english`: nobody has its detail in that language."""
+
+    kind: EvidenceKind
+    points: float
+    name: str
+    text: str
+    is_english: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ShownCandidate:
-    """A candidate with the comparison and its evidence with its name in words: vetoes, doubts, then the strongest."""
+    """A candidate with the comparison and its evidence in words: vetoes, doubts, then the strongest."""
 
     candidate: Candidate
     fields: tuple[ComparedField, ...]
     differing: tuple[str, ...]
-    evidence: tuple[tuple[Evidence, str], ...]
+    evidence: tuple[ShownEvidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +296,14 @@ def _shown_candidate(incoming: RecordCard, candidate: Candidate, phrases: Phrase
         candidate=candidate,
         fields=fields,
         differing=tuple(phrases.say(f"card.{field.name}") for field in fields if _tells(field)),
-        evidence=tuple((each, evidence_name(each.name, phrases)) for each in ordered),
+        evidence=tuple(_shown_evidence(each, phrases) for each in ordered),
     )
+
+
+def _shown_evidence(evidence: Evidence, phrases: Phrases) -> ShownEvidence:
+    said = evidence_in_words(evidence.text, phrases)
+    name = evidence_name(evidence.name, phrases)
+    return ShownEvidence(evidence.kind, evidence.points, name, said or evidence.text, is_english=said is None)
 
 
 def _tells(field: ComparedField) -> bool:
@@ -354,8 +372,8 @@ def _candidate_cell(shown: ShownCandidate, phrases: Phrases, choice: str = "matc
     about = " / ".join(filter(None, (card.get(name) for name in ("title", "author", "edition", "publication"))))
     words = [f"{choice}:{shown.candidate.bib_id}", about, phrases.points(shown.candidate.score)]
     words += [
-        f"{phrases.say(each.kind)}: {name}: {each.text}"
-        for each, name in shown.evidence
+        f"{phrases.say(each.kind)}: {each.name}: {each.text}"
+        for each in shown.evidence
         if each.kind is not EvidenceKind.FEATURE
     ]
     if shown.differing:

@@ -17,6 +17,7 @@ from tasks.notices.worklist import (
     CSV_COLUMNS,
     Candidate,
     Evidence,
+    EvidenceKind,
     compose_worklist,
     worklist_csv,
     worklist_html,
@@ -220,3 +221,25 @@ def test_the_worklist_filled_in_comes_back_as_decisions() -> None:
 def test_unknown_evidence_keeps_its_own_name_and_words() -> None:
     odd = Candidate(5, "c", book_card(), 0.5, Verdict.NO, (Evidence("moon_phase", -0.25, "full and new"),))
     assert "−0.25  moon_phase: full and new" in composed(review_case(candidates=(odd,))).text
+
+
+def test_the_details_of_the_evidence_are_in_the_readers_language() -> None:
+    evidence = (
+        Evidence("carrier", 0.0, "audio_disc against print", EvidenceKind.VETO),
+        Evidence("year", -0.25, "2 off"),
+        Evidence("moon_phase", -0.25, "full and new"),
+    )
+    case = review_case(candidates=(Candidate(5, "c", book_card(), 0.5, Verdict.NO, evidence),))
+    message = composed(case, language="nb")
+    assert "Veto  Bærertype: lydplate mot trykt" in message.text
+    assert "−0,25  År: 2 års forskjell" in message.text
+    page = html.fromstring(message.html)
+    items = [" ".join(item.text_content().split()) for item in page.xpath("//ul[last()]/li")]
+    assert items[-3:] == [
+        "Veto Bærertype: lydplate mot trykt",
+        "−0,25 moon_phase: full and new",
+        "−0,25 År: 2 års forskjell",
+    ]
+    assert [each.text_content() for each in page.xpath("//li/span[@lang='en']")] == ["full and new"]
+    (row,) = rows(worklist_csv(worklist(case, language="nb")), ";")
+    assert row["candidate_1"].endswith("| +0,50 | Veto: Bærertype: lydplate mot trykt")
