@@ -87,25 +87,22 @@ def _staged(known: sa.FromClause, passing: Passing) -> sa.Select[Any]:
     return rows.order_by(known.c.record_no)
 
 
-def _asked(connection: Connection, pieces: Sequence[PersonPiece], passing: Passing) -> sa.CTE:
-    """(source, record number, hash) of all pieces, in the order of the hashes.
+def _asked(connection: Connection, pieces: Sequence[PersonPiece], passing: Passing) -> tuple[sa.CTE, dict[str, bytes]]:
+    """(source, record number, hash) of all pieces, in the order of the hashes, and what to execute it with.
 
     All hashes are one value: a list of them is looked at one by one, by the driver and by the engine, for longer than
     everything else takes. In their order the index is gone through once, not jumped about in. The source stands in
     the set as well: as a constant of the statement it makes SQLite walk through all its persons.
     """
     rows = sorted([(each.content_hash or _NO_RECORD, each.position.record_no) for each in pieces])
-    hashes = sa.bindparam(None, b"".join([each for each, _ in rows]), type_=sa.LargeBinary, unique=True)
+    hashes = sa.bindparam("hashes", type_=sa.LargeBinary)
     numbers = id_list(connection, [number for _, number in rows])
-    return (
-        sa.select(
-            sa.literal(passing.source, sa.Text).label("source"),
-            numbers.c.value.label("record_no"),
-            sa.func.substr(hashes, numbers.c.place * _HASH_BYTES + 1, _HASH_BYTES).label("content_hash"),
-        )
-        .cte("asked")
-        .prefix_with("MATERIALIZED")
+    asked = sa.select(
+        sa.literal(passing.source, sa.Text).label("source"),
+        numbers.c.value.label("record_no"),
+        sa.func.substr(hashes, numbers.c.place * _HASH_BYTES + 1, _HASH_BYTES).label("content_hash"),
     )
+    return asked.cte("asked").prefix_with("MATERIALIZED"), {"hashes": b"".join([each for each, _ in rows])}
 
 
 def _in_one_statement(
@@ -115,7 +112,7 @@ def _in_one_statement(
 
     Each hash is looked up by itself, or the planner would rather read all persons of the source for each batch.
     """
-    asked = _asked(connection, pieces, passing)
+    asked, hashes = _asked(connection, pieces, passing)
     person = _as_merged(asked, passing).limit(1).lateral("person")
     looked_up = (
         sa.select(asked.c.record_no, asked.c.content_hash, person.c.person_id, person.c.filled)
@@ -127,7 +124,7 @@ def _in_one_statement(
     staged = sa.insert(stage_patron).from_select(list(_STAGED), known).cte("staged")
     left = sa.func.array_agg(looked_up.c.record_no).filter(looked_up.c.person_id.is_(None))
     counted = sa.select(looked_up.c.filled, sa.func.count(), left).group_by(looked_up.c.filled)
-    return connection.execute(counted.add_cte(staged)).tuples().all()
+    return connection.execute(counted.add_cte(staged), hashes).tuples().all()
 
 
 def _by_a_table(
@@ -139,12 +136,12 @@ def _by_a_table(
         " (record_no INTEGER PRIMARY KEY, content_hash BLOB, person_id BIGINT, filled BIGINT)"
     )
     connection.exec_driver_sql("DELETE FROM persons_known")
-    asked = _asked(connection, pieces, passing)
+    asked, hashes = _asked(connection, pieces, passing)
     found = _as_merged(asked, passing).with_only_columns(
         asked.c.record_no, asked.c.content_hash, core_patron_source.c.person_id, core_patron_source.c.filled
     )
     insert = sqlite.insert(_KNOWN).from_select(list(_FOUND), found)
-    connection.execute(insert.on_conflict_do_nothing())
+    connection.execute(insert.on_conflict_do_nothing(), hashes)
     connection.execute(sa.insert(stage_patron).from_select(list(_STAGED), _staged(_KNOWN, passing)))
     counted = connection.execute(sa.select(_KNOWN.c.filled, sa.func.count()).group_by(_KNOWN.c.filled)).tuples().all()
     left: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import orjson
@@ -18,7 +19,9 @@ def note_rows(
 ) -> None:
     """Set `columns` of rows of a file; a row is its record number, then the values in the order of the columns."""
     if rows and connection.dialect.name == "postgresql":
-        connection.execute(_as_a_set(delivery_id, columns, rows))
+        names = ("record_no", *columns)
+        told = orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode()
+        connection.execute(_as_a_set(tuple(columns)), {"told": told, "of_delivery": delivery_id})
     elif rows:
         marks: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
         statement = sa.update(stage_patron).where(
@@ -28,21 +31,22 @@ def note_rows(
         connection.execute(statement.values(**marks), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def _as_a_set(delivery_id: int, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> sa.Update:
+@cache
+def _as_a_set(columns: tuple[str, ...]) -> sa.Update:
     """All rows go as one text: as arrays the driver looks at each quotation mark of each plan.
 
     The file stands in the set as well. As a constant of the statement PostgreSQL takes a file that was just written for
-    one row, and any index with the file in it is as good as the key: then it reads the whole file for each row.
+    one row, and any index with the file in it is as good as the key: then it reads the whole file for each row. The
+    text is no part of the statement: a statement names itself, so it would keep the text until Python searches for
+    cycles, which in a large process is after hundreds of chunks.
     """
-    names = ("record_no", *columns)
-    told = sa.bindparam(None, orjson.dumps([dict(zip(names, row, strict=True)) for row in rows]).decode(), sa.Text)
     told_rows = (
-        sa.func.json_to_recordset(sa.cast(told, postgresql.JSON))
-        .table_valued(*(sa.column(name, stage_patron.c[name].type) for name in names))
+        sa.func.json_to_recordset(sa.cast(sa.bindparam("told", type_=sa.Text), postgresql.JSON))
+        .table_valued(*(sa.column(name, stage_patron.c[name].type) for name in ("record_no", *columns)))
         .render_derived(with_types=True)
     )
     new = (
-        sa.select(sa.literal(delivery_id, sa.BigInteger).label("delivery_id"), *told_rows.c)
+        sa.select(sa.bindparam("of_delivery", type_=sa.BigInteger).label("delivery_id"), *told_rows.c)
         .cte("told")
         .prefix_with("MATERIALIZED")
     )
