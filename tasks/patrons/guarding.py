@@ -24,7 +24,7 @@ from schemas.warehouse.patrons import (
 from schemas.warehouse.raw import raw_delivery
 from tasks.patrons.guards import FLOW, PlanGround, PlannedChange, guard_plan
 from tasks.patrons.passing_by import gone
-from tasks.patrons.planning import PlanningFile
+from tasks.patrons.planning import CHUNK_PLANS, PlanningFile
 from tasks.plans.plan import GuardedClass, digest_of, plan_hash
 from tasks.plans.store import hold, supersede
 from tasks.warehouse.ledger import is_stage_done, note_done
@@ -111,7 +111,8 @@ def _planned(connection: Connection, delivery_id: int) -> sa.CursorResult[Any]:
         .join(person, person.c.person_id == due.c.person_id)
         .where(due.c.delivery_id == delivery_id, due.c.classes != "")
     )
-    return connection.execute(sa.union_all(of_rows, of_due))
+    # A first load guards everybody: not all their plans at once.
+    return connection.execute(sa.union_all(of_rows, of_due), execution_options={"yield_per": CHUNK_PLANS})
 
 
 def ground(connection: Connection, file: PlanningFile) -> PlanGround:
