@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from deployments.sample.bench import write_small_files
 from schemas.warehouse.raw import raw_delivery
+from tasks.warehouse.engine import CATALOGUE_LOCK
 from tests.integration.servers import Postgres, PrefectServer, Production, Worker, production_home, wait_until
 from tests.warehouse.pipeline import catalogue_content, ledger_facts, outcomes
 
@@ -166,6 +167,27 @@ def content_of(production: Production) -> tuple[Any, ...]:
         warehouse.dispose()
 
 
+@contextmanager
+def nobody_loads(production: Production) -> Iterator[None]:
+    """Runs come as far as loading, and wait there."""
+    warehouse = production.connected()
+    try:
+        with warehouse.write(CATALOGUE_LOCK):
+            yield
+    finally:
+        warehouse.dispose()
+
+
+def at_work(production: Production, known: set[str]) -> set[str]:
+    """Suppliers of whom a run is under way."""
+    return {each["name"] for each in runs_of(production, known) if each["state_name"] == "Running"}
+
+
+def drop_part(production: Production, files: dict[str, list[Path]], part: slice) -> None:
+    for supplier, some in files.items():
+        drop_all(some[part], incoming(production, supplier))
+
+
 def test_two_workers_in_parallel_give_the_same_warehouse_as_one_process(
     postgres: Postgres, prefect_on_postgres: PrefectServer, files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
@@ -181,16 +203,19 @@ def test_two_workers_in_parallel_give_the_same_warehouse_as_one_process(
         assert done.code == 0, done.err
         known = {each["id"] for each in deployed(together).server.flow_runs(flow="supplier-ingest")}
         nothing_by_schedule(together)
-        # Both look for work before there is any, so that each takes the first run of one supplier.
         for _ in range(2):
             together.start_worker(limit=1)
         for worker in together.workers:
             wait_until(lambda of=worker: "started!" in of.log.read_text("utf-8"), 60, "the worker looks for work")
+        # Each supplier's files in parts: the next one comes while those before are worked on.
+        first, *others = (slice(begin, begin + EACH // 4) for begin in range(0, EACH, EACH // 4))
         with watching(together):
-            # Each supplier's files in parts: the next one comes while those before are worked on.
-            for part in (slice(begin, begin + EACH // 4) for begin in range(0, EACH, EACH // 4)):
-                for supplier, some in files.items():
-                    drop_all(some[part], incoming(together, supplier))
+            # Whoever comes first waits before it loads, so that both are at work at once, however quick they are.
+            with nobody_loads(together):
+                drop_part(together, files, first)
+                wait_until(lambda: at_work(together, known) == set(files), 120, "a run of each supplier is at work")
+            for part in others:
+                drop_part(together, files, part)
                 time.sleep(4)
             every = {"settled": EACH * len(files)}
             wait_until(lambda: states(together) == every, 200, "all are settled", every_seconds=1)
