@@ -88,7 +88,9 @@ def test_it_is_found_out_that_the_store_keeps_conditions(store: Store) -> None:
     assert store.zone.keeps_conditions() is True
 
 
-@pytest.mark.parametrize(("operation", "content"), [("PutObject", RECORD), ("CompleteMultipartUpload", LARGE)])
+@pytest.mark.parametrize(
+    ("operation", "content"), [("PutObject", RECORD), ("CompleteMultipartUpload", LARGE)], ids=["whole", "in parts"]
+)
 def test_two_writers_of_a_key_are_told_apart_to_the_last_moment(store: Store, operation: str, content: bytes) -> None:
     store.before(operation, lambda: store.drop("archive/BOKAB/a.mrc", b"another's"))
     with pytest.raises(KeyTakenError):
@@ -97,7 +99,9 @@ def test_two_writers_of_a_key_are_told_apart_to_the_last_moment(store: Store, op
     assert "Uploads" not in store.client.list_multipart_uploads(Bucket=store.bucket)
 
 
-@pytest.mark.parametrize(("operation", "content"), [("PutObject", RECORD), ("CompleteMultipartUpload", LARGE)])
+@pytest.mark.parametrize(
+    ("operation", "content"), [("PutObject", RECORD), ("CompleteMultipartUpload", LARGE)], ids=["whole", "in parts"]
+)
 def test_two_writers_of_the_same_content_are_both_content(store: Store, operation: str, content: bytes) -> None:
     store.before(operation, lambda: store.drop("archive/BOKAB/a.mrc", content))
     store.zone.put("archive/BOKAB/a.mrc", io.BytesIO(content))
