@@ -16,6 +16,7 @@ from schemas.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from schemas.register.export_profiles import ExportProfile
     from schemas.register.import_profiles import ImportProfile
     from schemas.register.patron_sources import PatronSource
     from schemas.register.register import Register
@@ -96,15 +97,23 @@ def known_patron_source(code: str, of: Register) -> PatronSource:
     return _known(of.patron_source_by_code, code, code.upper(), "patron source", "--source", "patron_sources.toml")
 
 
-def _known(by_code: Mapping[str, _Entry], code: str, usual: str, what: str, option: str, file: str) -> _Entry:
-    """`usual` is the code as such codes are written, `file` where of the register they stand."""
+def known_export_profile(name: str, of: Register) -> ExportProfile:
+    """The export profile `name`. Raises `UsageError` with the known names and the nearest one."""
+    file = "export_profiles.toml"
+    return _known(of.export_profile_by_name, name, name, "export profile", "--profile", file, called="name")
+
+
+def _known(
+    by_code: Mapping[str, _Entry], code: str, usual: str, what: str, option: str, file: str, called: str = "code"
+) -> _Entry:
+    """`usual` is the code as such codes are written, `file` where of the register they stand, `called` its name."""
     if code in by_code:
         return by_code[code]
     known = sorted(by_code)
     near = difflib.get_close_matches(usual, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
-    there = f"known codes: {', '.join(known)}" if known else f"write it into {file} of the register"
-    raise UsageError(f"no {what} has the code {code!r}", field=option, remedy=f"{hint}{there}")
+    there = f"known {called}s: {', '.join(known)}" if known else f"write it into {file} of the register"
+    raise UsageError(f"no {what} has the {called} {code!r}", field=option, remedy=f"{hint}{there}")
 
 
 def set_today(day: date) -> None:
@@ -124,17 +133,6 @@ def known_sigel(sigel: str, of: Register) -> str:
     raise UsageError(
         f"no library has the sigel {sigel!r}", field="--library", remedy=f"{hint}known sigels: {', '.join(known)}"
     )
-
-
-def known_export_profile(name: str, of: Register) -> str:
-    """`name`, where a profile has it. Raises `UsageError` before a run is begun that would count as failed."""
-    known = sorted(of.export_profile_by_name)
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    said = f"{hint}known are {', '.join(known)}" if known else "export_profiles.toml is missing or empty"
-    raise UsageError(f"no export profile has the name {name!r}", field="--profile", remedy=said)
 
 
 def plain_files(paths: Sequence[Path]) -> list[Path]:

@@ -117,7 +117,7 @@ def test_a_wrong_window_or_profile_ends_in_words(home: Home) -> None:
     wrong = home.samkat("export", "--profile", "solberg", "--since", "yesterday")
     assert (wrong.code, "'yesterday' is no day or moment" in wrong.err) == (2, True)
     unknown = home.samkat("export", "--profile", "solbreg")
-    assert (unknown.code, "known are nordhavet, portal, solberg" in unknown.err) == (2, True)
+    assert (unknown.code, "known names: nordhavet, portal, solberg" in unknown.err) == (2, True)
 
 
 def test_killed_amid_an_export_the_next_one_sends_everything_once(home: Home) -> None:

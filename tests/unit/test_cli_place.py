@@ -27,10 +27,10 @@ def test_a_known_supplier_is_returned(register: Register) -> None:
 
 
 def test_an_unknown_export_profile_is_refused_before_any_run_names_the_nearest_and_all(register: Register) -> None:
-    assert place.known_export_profile("solberg", register) == "solberg"
+    assert place.known_export_profile("solberg", register).name == "solberg"
     with pytest.raises(UsageError, match="no export profile has the name 'solbreg'") as caught:
         place.known_export_profile("solbreg", register)
-    assert caught.value.remedy == "did you mean solberg? known are nordhavet, portal, solberg"
+    assert caught.value.remedy == "did you mean solberg? known names: nordhavet, portal, solberg"
 
 
 def test_an_unknown_supplier_names_the_nearest_and_all_known_ones(register: Register) -> None:
