@@ -31,15 +31,20 @@ _LEFT_AS_IT_IS = ("given_up", "moved_on", "double_gone", "came_since")
 """Rules of holdings that a split did not put back, or of which nobody can say where they belong."""
 
 
+_Lines = Mapping[int, Sequence[HoldingLine]]
+"""Lines of holdings, by holding."""
+
+
 def merge_news(connection: Connection, register: Register, merges: Collection[int], on: date) -> list[MergeNews]:
     """One for each library of the register that these merges moved or joined a holding of; ordered by sigel."""
     rows = _merges(connection, merges)
     if not rows:
         return []
     found: dict[str, list[MergedTitle]] = defaultdict(list)
-    bibs = _Bibs(connection, rows)
+    bibs, parts = _Bibs(connection, rows), _parts(connection, merges)
+    lines = lines_of(connection, [each.entity_id for some in parts.values() for each in some])
     for row in rows:
-        for sigel, title in _merged_titles(connection, row, bibs):
+        for sigel, title in _merged_titles(connection, row, parts[row.merge_id], lines, bibs):
             found[sigel].append(title)
     first = rows[0]
     key = _key(rows, "version_made")
@@ -55,9 +60,11 @@ def split_news(
         return []
     splits_by_id = {each.merge_id: each for each in splits}
     found: dict[str, list[MergedTitle]] = defaultdict(list)
-    bibs = _Bibs(connection, rows)
+    bibs, parts = _Bibs(connection, rows), _parts(connection, list(splits_by_id))
+    came = [each.holding_id for split in splits for each in split.changed]
+    lines = lines_of(connection, {*came, *(each.entity_id for some in parts.values() for each in some)})
     for row in rows:
-        for sigel, title in _split_titles(connection, row, splits_by_id[row.merge_id], bibs):
+        for sigel, title in _split_titles(row, splits_by_id[row.merge_id], parts[row.merge_id], lines, bibs):
             found[sigel].append(title)
     rule = "reverted" if is_undone else "split"
     by, reason, key = rows[0].split_by, rows[0].split_reason.strip(), _key(rows, "split_version")
@@ -109,22 +116,29 @@ class _Bibs:
         return self.named[self._into.get(bib_id, bib_id)]
 
 
-def _parts(connection: Connection, merge: sa.Row[Any]) -> Sequence[sa.Row[Any]]:
-    """The holdings that a merge changed, with their library."""
-    part = core_bib_merge_part.c
-    return connection.execute(
+def _parts(connection: Connection, merges: Collection[int]) -> Mapping[int, Sequence[sa.Row[Any]]]:
+    """The holdings that each merge changed, with their library."""
+    wanted, part = id_set(connection, merges), core_bib_merge_part.c
+    rows = connection.execute(
         sa.select(core_bib_merge_part, core_holding.c.sigel)
+        .join(wanted, wanted.c.value == part.merge_id)
         .join(core_holding, core_holding.c.holding_id == part.entity_id)
-        .where(part.merge_id == merge.merge_id, part.entity == "holding")
+        .where(part.entity == "holding")
         .order_by(core_holding.c.sigel, part.entity_id)
-    ).all()
+    )
+    found: dict[int, list[sa.Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row.merge_id].append(row)
+    return found
 
 
-def _merged_titles(connection: Connection, merge: sa.Row[Any], bibs: _Bibs) -> list[tuple[str, MergedTitle]]:
+def _merged_titles(
+    connection: Connection, merge: sa.Row[Any], parts: Sequence[sa.Row[Any]], lines: _Lines, bibs: _Bibs
+) -> list[tuple[str, MergedTitle]]:
     """Sigel and title of each holding that moved, or was joined with the library's other one."""
-    parts = _parts(connection, merge)
-    lines = lines_of(connection, [each.entity_id for each in parts])
-    before = images_of(connection, {each.entity_id: each.version_made - 1 for each in parts})
+    # Asked for by merge, since two of a run may have changed the same holding; only where holdings were joined.
+    joins = any(each.role == "emptied" for each in parts)
+    before = images_of(connection, {each.entity_id: each.version_made - 1 for each in parts}) if joins else {}
     own, now = bibs.named[merge.merged_id], bibs.now(merge.survivor_id)
     found = []
     for part in parts:
@@ -140,16 +154,14 @@ def _merged_titles(connection: Connection, merge: sa.Row[Any], bibs: _Bibs) -> l
 
 
 def _split_titles(
-    connection: Connection, merge: sa.Row[Any], split: Split, bibs: _Bibs
+    merge: sa.Row[Any], split: Split, parts: Sequence[sa.Row[Any]], lines: _Lines, bibs: _Bibs
 ) -> list[tuple[str, MergedTitle]]:
     """Sigel and title of each holding that came back, did not, or came to the joint bib in between."""
-    parts = [each for each in _parts(connection, merge) if each.role != "joined"]
     rules = {each.holding_id: each for each in split.changed}
     joint, own = bibs.named[merge.survivor_id], bibs.named[merge.merged_id]
     came = [each for each in split.changed if each.rule == "came_since"]
-    lines = lines_of(connection, [*(each.entity_id for each in parts), *(each.holding_id for each in came)])
     found = []
-    for part in parts:
+    for part in (each for each in parts if each.role != "joined"):
         rule = rules[part.entity_id].rule if part.entity_id in rules else ""
         effect = MergeEffect.BACK if part.role == "moved" else MergeEffect.PARTED
         if rule in _LEFT_AS_IT_IS:
